@@ -1,0 +1,1 @@
+"""Carrying decisions out: against live servers, or on a recording."""

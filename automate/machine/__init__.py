@@ -1,0 +1,1 @@
+"""Deciding, without doing: pure machines from inputs and moments to actions."""

@@ -1,0 +1,1 @@
+"""What is wanted: recipes as frozen values. Nothing here does anything."""

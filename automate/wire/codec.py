@@ -1,7 +1,8 @@
 """Frames of text to messages and back, for both ends of the socket.
 
 Reading never fails: what is not understood is `Unknown`. Writing is canonical: the same text
-as the daemon's own encoder (from a server) or as the panel's front end (from a client).
+as the daemon's own encoder (from a server) or as the panel's front end (from a client). What
+these rules accept, `schema` says as JSON Schema; a test holds the two together.
 """
 
 from collections.abc import Callable
@@ -11,8 +12,11 @@ import msgspec
 
 from automate.errors import MessageError
 from automate.wire import messages as m
+from automate.wire import payload
+from automate.wire.frame import ABSENT, canonical_client, canonical_server, unpack
 
 __all__ = [
+    "ABSENT",
     "canonical_client",
     "canonical_server",
     "client_message",
@@ -24,47 +28,6 @@ __all__ = [
 ]
 
 
-class _Absent:
-    """The mark of a frame that has no ``args`` at all."""
-
-
-ABSENT: Final = _Absent()
-_decode: Final = msgspec.json.Decoder().decode
-_encode: Final = msgspec.json.Encoder().encode
-
-
-# ---------------------------------------------------------------- canonical text
-
-
-def canonical_server(event: str, args: Any = ABSENT) -> str:
-    """Return the frame the daemon's encoder writes: compact, ``<>&`` escaped, one newline."""
-    text = _pack(event, args)
-    for character, escape in _ESCAPES:
-        if character in text:
-            text = text.replace(character, escape)
-    return text + "\n"
-
-
-def canonical_client(event: str, args: Any = ABSENT) -> str:
-    """Return the frame a client writes: compact JSON, no newline."""
-    return _pack(event, args)
-
-
-# Go's encoding/json escapes these five by default, so the daemon's frames have them escaped.
-_ESCAPES: Final = [
-    ("<", "\\u003c"),
-    (">", "\\u003e"),
-    ("&", "\\u0026"),
-    ("\u2028", "\\u2028"),
-    ("\u2029", "\\u2029"),
-]
-
-
-def _pack(event: str, args: Any) -> str:
-    frame = {"event": event} if args is ABSENT else {"event": event, "args": args}
-    return _encode(frame).decode()
-
-
 # ---------------------------------------------------------------- the server's side
 
 
@@ -74,104 +37,22 @@ def _text(args: Any) -> str:
     return args[0]
 
 
-class _Network(msgspec.Struct):
-    rx_bytes: int | None = None
-    tx_bytes: int | None = None
+def _bare(message: m.ServerMessage) -> Callable[[Any], m.ServerMessage]:
+    def read(args: Any) -> m.ServerMessage:
+        if args is ABSENT or args is None or isinstance(args, list):
+            return message
+        raise ValueError
 
-
-class _DiskIo(msgspec.Struct):
-    read_bytes: int | None = None
-    write_bytes: int | None = None
-
-
-class _Stats(msgspec.Struct):
-    """The daemon's own spelling of `Stats`; it says ``uptime`` and means milliseconds."""
-
-    state: str | None = None
-    memory_bytes: int | None = None
-    memory_limit_bytes: int | None = None
-    cpu_absolute: float | None = None
-    disk_bytes: int | None = None
-    uptime: int | None = None
-    network: _Network | None = None
-    disk_io: _DiskIo | None = None
-
-
-_decode_stats: Final = msgspec.json.Decoder(_Stats).decode
-
-
-def _stats(args: Any) -> m.StatsReported:
-    said = _decode_stats(_text(args))
-    network = said.network or _Network()
-    disk = said.disk_io or _DiskIo()
-    return m.StatsReported(
-        m.Stats(
-            state=said.state,
-            memory_bytes=said.memory_bytes,
-            memory_limit_bytes=said.memory_limit_bytes,
-            cpu_percent=said.cpu_absolute,
-            disk_bytes=said.disk_bytes,
-            uptime_seconds=None if said.uptime is None else said.uptime / 1000,
-            network_received_bytes=network.rx_bytes,
-            network_sent_bytes=network.tx_bytes,
-            disk_read_bytes=disk.read_bytes,
-            disk_written_bytes=disk.write_bytes,
-        )
-    )
-
-
-class _Backup(msgspec.Struct):
-    uuid: str
-    is_successful: bool
-    checksum: str = ""
-    checksum_type: str = ""
-    file_size: int = 0
-
-
-_decode_backup: Final = msgspec.json.Decoder(_Backup).decode
-
-
-def _backup(args: Any) -> m.BackupCompleted:
-    said = _decode_backup(_text(args))
-    return m.BackupCompleted(
-        uuid=said.uuid,
-        is_successful=said.is_successful,
-        checksum=said.checksum,
-        checksum_type=said.checksum_type,
-        size_bytes=said.file_size,
-    )
-
-
-class _Feature(msgspec.Struct):
-    key: str
-    line: str = ""
-    pattern: str = ""
-
-
-_decode_feature: Final = msgspec.json.Decoder(_Feature).decode
-
-
-def _feature(args: Any) -> m.FeatureMatched:
-    said = _decode_feature(_text(args))
-    return m.FeatureMatched(key=said.key, line=said.line, pattern=said.pattern)
+    return read
 
 
 _STATUSES: Final = {state.value: m.StatusChanged(state) for state in m.PowerState}
 
-
-def _status(args: Any) -> m.StatusChanged:
-    return _STATUSES[_text(args)]
-
-
-def _bare(message: m.ServerMessage) -> Callable[[Any], m.ServerMessage]:
-    return lambda _args: message
-
-
 _READERS: Final[dict[str, Callable[[Any], m.ServerMessage]]] = {
     "auth success": _bare(m.AuthSucceeded()),
-    "status": _status,
+    "status": lambda args: _STATUSES[_text(args)],
     "console output": lambda args: m.ConsoleOutput(_text(args)),
-    "stats": _stats,
+    "stats": lambda args: m.StatsReported(payload.read_stats(_text(args))),
     "token expiring": _bare(m.TokenExpiring()),
     "token expired": _bare(m.TokenExpired()),
     "jwt error": lambda args: m.JwtErrorReported(_text(args)),
@@ -181,38 +62,40 @@ _READERS: Final[dict[str, Callable[[Any], m.ServerMessage]]] = {
     "install output": lambda args: m.InstallOutput(_text(args)),
     "install completed": _bare(m.InstallCompleted()),
     "daemon message": lambda args: m.DaemonMessage(_text(args)),
-    "backup completed": _backup,
+    "backup completed": lambda args: payload.read_backup(_text(args)),
     "backup restore completed": _bare(m.BackupRestoreCompleted()),
     "transfer logs": lambda args: m.TransferLogged(_text(args)),
     "transfer status": lambda args: m.TransferStatusChanged(_text(args)),
     "deleted": _bare(m.Deleted()),
-    "feature match": _feature,
+    "feature match": lambda args: payload.read_feature(_text(args)),
 }
 
 
 def server_message(event: str, args: Any = ABSENT, *, text: str | None = None) -> m.ServerMessage:
     """Return what the server said with *event* and *args*; *text* is the frame, if at hand."""
-    # Wings before 1.5.5 sent "backup completed:<uuid>"; the uuid is in the data as well.
-    read = _READERS.get("backup completed" if event.startswith("backup completed:") else event)
+    read = _READERS.get(event)
+    if read is None and event.startswith("backup completed:"):
+        # Wings before 1.5.5 put the backup's uuid here; it is in the data as well.
+        read = _READERS["backup completed"]
     if read is not None:
         try:
             return read(args)
-        except (ValueError, KeyError):  # msgspec's errors are ValueErrors too
-            pass
+        except (ValueError, KeyError, RecursionError):
+            pass  # bad args (msgspec's errors are ValueErrors): kept as unknown
     return _unknown(event, args, canonical_server(event, args) if text is None else text)
 
 
 def decode_server(text: str) -> m.ServerMessage:
     """Return what the server said in the frame *text*; `Unknown` if it can't be understood."""
-    event, args = _unpack(text)
+    event, args = unpack(text)
     return m.Unknown(text) if event is None else server_message(event, args, text=text)
 
 
 def encode_server(message: m.ServerMessage) -> str:
     """Return the frame of *message*, as the daemon's own encoder writes it.
 
-    An `Unknown` comes back as it came. The daemon never sends the keys of its inner JSON in a
-    fixed order, so for stats and backups the frame is one of those it could have sent.
+    An `Unknown` comes back as it came. Stats are written as those that nobody asked for; the
+    daemon orders the keys of its answer to `SendStats` in another way.
     """
     match message:
         case m.Unknown(text=text):
@@ -232,54 +115,20 @@ def encode_server(message: m.ServerMessage) -> str:
         case m.Deleted():
             args = ["null"]
         case m.StatsReported(stats=stats):
-            args = [_inner(_stats_fields(stats))]
+            args = [payload.write_stats(stats)]
         case m.BackupCompleted():
-            args = [_inner(_backup_fields(message))]
-        case m.FeatureMatched(key=key, line=line, pattern=pattern):
-            args = [_inner({"key": key, "line": line, "pattern": pattern})]
+            args = [payload.write_backup(message)]
+        case m.FeatureMatched():
+            args = [payload.write_feature(message)]
         case _:
             return canonical_server(message.event)
     return canonical_server(message.event, args)
 
 
-def _inner(fields: dict[str, Any]) -> str:
-    return _encode({key: value for key, value in fields.items() if value is not None}).decode()
-
-
-def _stats_fields(stats: m.Stats) -> dict[str, Any]:
-    def both(**pair: int | None) -> dict[str, Any] | None:
-        known = {key: value for key, value in pair.items() if value is not None}
-        return known or None
-
-    milliseconds = None if stats.uptime_seconds is None else round(stats.uptime_seconds * 1000)
-    return {
-        "cpu_absolute": stats.cpu_percent,
-        "disk_bytes": stats.disk_bytes,
-        "disk_io": both(read_bytes=stats.disk_read_bytes, write_bytes=stats.disk_written_bytes),
-        "memory_bytes": stats.memory_bytes,
-        "memory_limit_bytes": stats.memory_limit_bytes,
-        "network": both(
-            rx_bytes=stats.network_received_bytes, tx_bytes=stats.network_sent_bytes
-        ),
-        "state": stats.state,
-        "uptime": milliseconds,
-    }
-
-
-def _backup_fields(backup: m.BackupCompleted) -> dict[str, Any]:
-    return {
-        "checksum": backup.checksum,
-        "checksum_type": backup.checksum_type,
-        "file_size": backup.size_bytes,
-        "is_successful": backup.is_successful,
-        "uuid": backup.uuid,
-    }
-
-
 # ---------------------------------------------------------------- the client's side
 
 
-def client_message(event: str, args: Any) -> m.ClientMessage:
+def client_message(event: str, args: Any = ABSENT) -> m.ClientMessage:
     """Return the message of *event* with *args*.
 
     Raises:
@@ -296,7 +145,7 @@ def client_message(event: str, args: Any) -> m.ClientMessage:
             return message
         case "send stats" | "send logs":
             if args != [None]:
-                raise MessageError(f"{event}: expected [null], found {_shown(args)}")
+                raise MessageError(f"{event}: expected [null], found {_found(event, args)}")
             return m.SendStats() if event == "send stats" else m.SendLogs()
         case _:
             raise MessageError(
@@ -307,7 +156,7 @@ def client_message(event: str, args: Any) -> m.ClientMessage:
 
 def decode_client(text: str) -> m.ClientMessage | m.Unknown:
     """Return what a client said in the frame *text*; `Unknown` where it breaks the rules."""
-    event, args = _unpack(text)
+    event, args = unpack(text)
     if event is None:
         return m.Unknown(text)
     try:
@@ -340,26 +189,17 @@ def _fits(message: m.SendCommand) -> str:
 
 def _exactly_one(event: str, args: Any) -> Any:
     if not (isinstance(args, list) and len(args) == 1 and isinstance(args[0], str)):
-        raise MessageError(f"{event}: expected exactly one string, found {_shown(args)}")
+        raise MessageError(f"{event}: expected exactly one string, found {_found(event, args)}")
     return args[0]
 
 
-def _shown(args: Any) -> str:
-    return "no args" if args is ABSENT else repr(args)[:80]
-
-
-# ---------------------------------------------------------------- both sides
-
-
-def _unpack(text: str) -> tuple[str | None, Any]:
-    """Return the event and args of a frame; the event is ``None`` where it is no event."""
-    try:
-        frame = _decode(text)
-    except ValueError:
-        return None, None
-    if not isinstance(frame, dict) or not isinstance(frame.get("event"), str):
-        return None, None
-    return frame["event"], frame.get("args", ABSENT)
+def _found(event: str, args: Any) -> str:
+    if args is ABSENT:
+        return "no args"
+    if event == "auth" and args is not None:
+        # Of a wrong `auth` only the shape is told: a token may be in it.
+        return f"{len(args)} args" if isinstance(args, list) else type(args).__name__
+    return msgspec.json.encode(args, enc_hook=repr).decode()[:80]
 
 
 def _unknown(event: str, args: Any, text: str) -> m.Unknown:

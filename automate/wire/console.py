@@ -12,29 +12,34 @@ from attrs import frozen
 
 __all__ = ["CrashNoted", "RestartAborted", "clean", "crash_report", "daemon_line"]
 
-# CSI sequences, OSC (terminal titles) up to BEL or ST, and the remaining two-character escapes.
+# A control sequence (colours, cursor), also one cut off in the middle; a string for the
+# terminal (OSC: titles; DCS, SOS, PM, APC), which ends with BEL, ST or at the latest with the
+# line; the remaining short escapes. Each with its one-character (C1) spelling, if it has one.
 _ESCAPE: Final = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]"
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
+    r"|(?:\x1b[PX\]^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\r\n]*(?:\x07|\x9c|\x1b\\)?"
+    r"|\x1b[ -/]*[0-~]"
 )
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-# The exact bytes of the daemon's prefix, for both kinds (server/console.go).
-_DAEMON: Final = re.compile(r"\x1b\[33m\x1b\[1m\[[^\]\x1b]+ Daemon\]:\x1b\[39m (.*)\x1b\[0m", re.S)
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+# The exact bytes of the daemon's prefix, for both kinds (server/console.go). The name is the
+# host's own choice and may hold brackets.
+_DAEMON: Final = re.compile(r"\x1b\[33m\x1b\[1m\[[^\x1b]+ Daemon\]:\x1b\[39m (.*)\x1b\[0m", re.S)
 
 
 def clean(line: str) -> str:
     """Return *line* as a person would have read it: no escapes, no control characters.
 
     Readline games write a prompt and a carriage return before a line; what a carriage return
-    overwrites is dropped, as on a screen.
+    overwrites is dropped, as on a screen. Where a line holds a carriage return and a newline
+    (Wings makes them of a space and a carriage return), a newline remains. What is clean stays
+    as it is.
     """
-    if "\x1b" in line:
-        line = _ESCAPE.sub("", line)
     if line.isprintable():
         return line
-    line = line.rstrip("\r\n")
-    if "\r" in line:
-        line = line.replace("\r\n", "\n").rsplit("\r", 1)[-1]
-    return _CONTROL.sub("", line)
+    text = _CONTROL.sub("", _ESCAPE.sub("", line)).rstrip("\r\n")
+    if "\r" not in text:
+        return text
+    return "\n".join(row.rstrip("\r").rsplit("\r", 1)[-1] for row in text.split("\n"))
 
 
 def daemon_line(line: str) -> str | None:
@@ -60,6 +65,10 @@ class RestartAborted:
     reason: str
 
 
+_EXIT_CODE: Final = re.compile(r"Exit code: (-?[0-9]{1,10})")
+_OUT_OF_MEMORY: Final = re.compile(r"Out of memory: (true|false)")
+
+
 def crash_report(said: str) -> CrashNoted | RestartAborted | None:
     """Return what the daemon's sentence *said* tells of a crash; ``None`` if nothing.
 
@@ -67,11 +76,10 @@ def crash_report(said: str) -> CrashNoted | RestartAborted | None:
     """
     if said.startswith("---------- Detected server process in a crashed state!"):
         return CrashNoted()
-    if said.startswith("Exit code: "):
-        code = said.removeprefix("Exit code: ")
-        return CrashNoted(exit_code=int(code)) if code.lstrip("-").isdecimal() else None
-    if said.startswith("Out of memory: "):
-        return CrashNoted(out_of_memory=said.endswith("true"))
-    if said.startswith("Aborting automatic restart, ") or said.startswith("Server crash was detected"):
+    if code := _EXIT_CODE.fullmatch(said):
+        return CrashNoted(exit_code=int(code[1]))
+    if out_of_memory := _OUT_OF_MEMORY.fullmatch(said):
+        return CrashNoted(out_of_memory=out_of_memory[1] == "true")
+    if said.startswith(("Aborting automatic restart, ", "Server crash was detected")):
         return RestartAborted(said)
     return None

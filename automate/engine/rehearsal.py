@@ -1,0 +1,295 @@
+"""Recipes played against a recording: no network, no waiting, the same transcript each time.
+
+What the server said is the input; what the recipes would have done is the transcript. The
+recorded client's own deeds are no input, for a real socket does not show what others send.
+RECORDING, "Rehearsing", is the law here.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from attrs import define, evolve, field, frozen
+
+from automate.errors import UsageError
+from automate.machine.actions import CallPython, MakeBackup, Output, Send, ShowBackup, Tell, Traced
+from automate.machine.doing import Answer
+from automate.machine.recipes import RecipeMachine
+from automate.machine.stage import Manner
+from automate.recipe.recipe import Recipe
+from automate.recording.format import Entry, Header, PanelCall, ServerFrame, Transport
+from automate.wire.messages import SendCommand, SetState
+
+__all__ = ["AFTER_SECONDS", "Act", "Ask", "Transcript", "backup_answer", "rehearse"]
+
+# How long, in virtual time, what is running at the end of the tape may go on.
+AFTER_SECONDS: Final = 300.0
+
+
+@frozen(kw_only=True)
+class Act:
+    """One thing a recipe did, *at* seconds after the recording's start.
+
+    *action* is one of ``{"set state": …}``, ``{"send command": …}``, ``{"backup": name}``,
+    ``{"notify": text}`` and ``{"call": name}``. *unconfirmed*: nothing on the tape shows that
+    it worked, so what follows it is hypothetical.
+    """
+
+    recording: str
+    at: float
+    recipe: str
+    action: dict[str, str]
+    unconfirmed: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the act as it is printed, one line each."""
+        said = {
+            "recording": self.recording,
+            "t": round(self.at, 4),
+            "recipe": self.recipe,
+            "action": self.action,
+        }
+        return {**said, "unconfirmed": True} if self.unconfirmed else said
+
+
+@frozen
+class Ask:
+    """A recipe asked for by *name*, *at* seconds after the recording's start."""
+
+    name: str
+    at: float
+
+
+@frozen(kw_only=True)
+class Transcript:
+    """What the recipes did on one recording, and why (*trace*, in moments and decisions)."""
+
+    recording: str
+    acts: tuple[Act, ...]
+    trace: tuple[tuple[float, Traced], ...]
+    # Recipes that were still running when the time after the tape was over, with their step.
+    unfinished: tuple[str, ...] = ()
+    # Recipes that were to be asked for after the end of the tape, and so were not.
+    unasked: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+def rehearse(
+    recipes: Sequence[Recipe],
+    entries: Iterable[Entry],
+    *,
+    header: Header,
+    title: str,
+    start_at: datetime | None = None,
+    asks: Sequence[Ask] = (),
+    after_seconds: float = AFTER_SECONDS,
+) -> Transcript:
+    """Return what *recipes* do on a recording, as it is read from *entries*.
+
+    *title* names the recording in the transcript. The wall clock starts at *start_at*, or at
+    the recording's own start.
+
+    Raises:
+        UsageError: a recipe is asked for that is not there.
+        RecordingError: the recording turns out to be broken.
+    """
+    known = {recipe.name for recipe in recipes}
+    for ask in asks:
+        if ask.name not in known:
+            raise UsageError(
+                f"no recipe is called {ask.name!r}; there are: {', '.join(sorted(known))}"
+            )
+    stage = _Rehearsal(
+        machine=RecipeMachine(
+            recipes,
+            {header.server: header.title or header.server},
+            origin=start_at or header.started,
+            manner=Manner(asks_once=True),
+        ),
+        server=header.server,
+        asks=deque(sorted(asks, key=lambda ask: ask.at)),
+    )
+    stage.play(entries)
+    end = stage.now
+    unfinished = stage.play_out(end + after_seconds)
+    ranks = {recipe.name: rank for rank, recipe in enumerate(recipes)}
+    acts = [evolve(act, recording=title) for act in stage.marked()]
+    acts.sort(key=lambda act: (round(act.at, 4), ranks[act.recipe]))
+    return Transcript(
+        recording=title,
+        acts=tuple(acts),
+        trace=tuple(stage.trace),
+        unfinished=tuple(unfinished),
+        unasked=tuple(ask.name for ask in stage.asks),
+        seconds=end,
+    )
+
+
+@define(kw_only=True)
+class _Rehearsal:
+    """One recording being played to the machine."""
+
+    machine: RecipeMachine
+    server: str
+    asks: deque[Ask]
+    now: float = 0.0
+    acts: list[tuple[Act, int, int]] = field(factory=list)
+    trace: list[tuple[float, Traced]] = field(factory=list)
+    # Steps, by run and position, that nothing on the tape confirmed.
+    unconfirmed: set[tuple[int, int | None]] = field(factory=set)
+    # Recorded answers that no call has taken yet, and calls that wait for theirs.
+    recorded: dict[tuple[str, str], deque[PanelCall]] = field(factory=dict)
+    waiting: dict[tuple[str, str], deque[tuple[float, int]]] = field(factory=dict)
+    answers: list[tuple[float, int, Answer]] = field(factory=list)
+
+    def play(self, entries: Iterable[Entry]) -> None:
+        """Hand the tape over, entry by entry."""
+        machine, server = self.machine, self.server
+        for entry in entries:
+            at = entry.t
+            wake_at = machine.wake_at
+            if (wake_at is not None and wake_at <= at) or self.answers or self.asks:
+                self._catch_up(at, answers_too=False)
+            self.now = at
+            if type(entry) is ServerFrame:
+                output = machine.heard(server, entry.message, at)
+                if output:
+                    self._take(output, at)
+            else:
+                self._other(entry, at)
+        self._catch_up(self.now, answers_too=True)
+        self._take(machine.over(self.now), self.now)
+
+    def play_out(self, until: float) -> list[str]:
+        """Let what is running go on; return what still is after that, in words."""
+        machine = self.machine
+        while machine.busy and machine.wake_at is not None and machine.wake_at <= until:
+            at = machine.wake_at
+            self._take(machine.due(at), at)
+        return [run.recipe for run in machine.busy]
+
+    def marked(self) -> list[Act]:
+        """Return the acts, those unconfirmed marked; commands and notices never are."""
+        return [
+            evolve(act, unconfirmed=True)
+            if (run, step) in self.unconfirmed and act.action.keys() & {"set state", "backup"}
+            else act
+            for act, run, step in self.acts
+        ]
+
+    def _other(self, entry: Entry, at: float) -> None:
+        match entry:
+            case Transport(what="opened"):
+                self._take(self.machine.linked(self.server, at), at)
+            case Transport(what="closed"):
+                # By the client, it is the recorder leaving: nothing happened to the server,
+                # but what happens until it is back is not seen.
+                self._take(self.machine.unlinked(self.server, at), at)
+            case PanelCall():
+                self._answer_recorded(entry)
+
+    def _catch_up(self, at: float, *, answers_too: bool) -> None:
+        """Hand over what lies before *at*: timers, then requests, then panel answers."""
+        while True:
+            wake_at = self.machine.wake_at
+            asked_at = self.asks[0].at if self.asks else None
+            answer_at = self.answers[0][0] if self.answers else None
+            # Of one instant: timers, requests by name, the tape's frames, panel answers.
+            moments = [
+                (moment, rank)
+                for rank, moment in enumerate((wake_at, asked_at, answer_at))
+                if moment is not None
+                and (moment < at or (moment == at and (rank < 2 or answers_too)))
+            ]
+            if not moments:
+                return
+            moment, rank = min(moments)
+            if rank == 0:
+                output = self.machine.due(moment)
+            elif rank == 1:
+                output = self.machine.asked(self.server, self.asks.popleft().name, moment)
+            else:
+                _, call, answer = heapq.heappop(self.answers)
+                output = self.machine.answered(call, answer, moment)
+            self._take(output, moment)
+
+    def _take(self, output: Sequence[Output], at: float) -> None:
+        """Write down what the machine wants done, and what it decided."""
+        for one in output:
+            match one:
+                case Traced(what="unconfirmed", run=int(run)):
+                    self.unconfirmed.add((run, one.step))
+                    self.trace.append((at, one))
+                case Traced():
+                    self.trace.append((at, one))
+                case ShowBackup(call=call, uuid=uuid):
+                    self._ask_panel("GET", f"/backups/{uuid}", call, at)
+                case _:
+                    if isinstance(one, MakeBackup):
+                        self._ask_panel("POST", "/backups", one.call, at)
+                    act = Act(recording="", at=at, recipe=one.recipe, action=_action(one))
+                    self.acts.append((act, one.run, one.step))
+
+    # ------------------------------------------------------------ the panel's answers
+
+    def _ask_panel(self, method: str, path: str, call: int, at: float) -> None:
+        key = (method, f"/api/client/servers/{self.server}{path}")
+        unused = self.recorded.get(key)
+        if unused:
+            self._answer(unused.popleft(), call, at)
+        else:
+            self.waiting.setdefault(key, deque()).append((at, call))
+
+    def _answer_recorded(self, entry: PanelCall) -> None:
+        key = (entry.method, entry.path)
+        waiting = self.waiting.get(key)
+        if waiting:
+            asked_at, call = waiting.popleft()
+            self._answer(entry, call, asked_at)
+        else:
+            self.recorded.setdefault(key, deque()).append(entry)
+
+    def _answer(self, entry: PanelCall, call: int, asked_at: float) -> None:
+        at = max(entry.t, asked_at + (entry.seconds or 0.0))
+        answer = backup_answer(entry.status, entry.response)
+        heapq.heappush(self.answers, (at, call, answer))
+
+
+def _action(one: Output) -> dict[str, str]:
+    match one:
+        case Send(message=SetState(action=action)):
+            return {"set state": action.value}
+        case Send(message=SendCommand(command=command)):
+            return {"send command": command}
+        case MakeBackup(name=name):
+            return {"backup": name}
+        case Tell(text=text):
+            return {"notify": text}
+        case CallPython(name=name):
+            return {"call": name}
+        case _:
+            raise AssertionError(f"no recipe does this: {one}")
+
+
+def backup_answer(status: int | None, response: Any) -> Answer:
+    """Return what the panel's answer to a backup call says (PROTOCOL 4.2)."""
+    attributes = response.get("attributes") if isinstance(response, dict) else None
+    if status is None or not 200 <= status < 300 or not isinstance(attributes, dict):
+        return Answer(error=_detail(status, response))
+    ended = attributes.get("completed_at") is not None
+    successful = bool(attributes.get("is_successful"))
+    return Answer(
+        uuid=attributes.get("uuid"),
+        is_done=ended and successful,
+        is_failed=ended and not successful,
+    )
+
+
+def _detail(status: int | None, response: Any) -> str:
+    try:
+        detail = str(response["errors"][0]["detail"])
+    except (KeyError, IndexError, TypeError):
+        detail = "no reason given"
+    return f"the panel answered {status}: {detail}"

@@ -1,0 +1,79 @@
+"""What the recipes' machine wants done, and what it tells of its reasons, as frozen values.
+
+Whoever carries an action out gives the result back to the machine under the action's *call*.
+"""
+
+from collections.abc import Mapping
+
+from attrs import frozen
+
+from automate.wire.messages import ClientMessage
+
+__all__ = ["Action", "CallPython", "MakeBackup", "Output", "Send", "ShowBackup", "Tell", "Traced"]
+
+
+@frozen(kw_only=True)
+class _ByRun:
+    server: str
+    recipe: str
+    run: int
+    # The position of the step in the recipe's program: with the run it names the step done.
+    step: int
+
+
+@frozen(kw_only=True)
+class Send(_ByRun):
+    """Send *message* to the server; nothing tells whether it arrived but the world itself."""
+
+    message: ClientMessage
+
+
+@frozen(kw_only=True)
+class MakeBackup(_ByRun):
+    """Ask the panel for a backup; the answer goes back under *call*."""
+
+    name: str
+    call: int
+
+
+@frozen(kw_only=True)
+class ShowBackup(_ByRun):
+    """Ask the panel how the backup *uuid* is; the answer goes back under *call*."""
+
+    uuid: str
+    call: int
+
+
+@frozen(kw_only=True)
+class Tell(_ByRun):
+    """Tell the admin *text*."""
+
+    text: str
+
+
+@frozen(kw_only=True)
+class CallPython(_ByRun):
+    """Call the Python function *name* with *values*; the result goes back under *call*."""
+
+    name: str
+    values: Mapping[str, str]
+    call: int
+
+
+@frozen(kw_only=True)
+class Traced:
+    """What was decided: *what* is ``triggered``, ``held back``, ``step``, ``unconfirmed``…
+
+    ``done`` and ``failed`` end a run; *detail* is the reason or the step, in words.
+    """
+
+    server: str
+    recipe: str
+    run: int | None
+    what: str
+    detail: str = ""
+    step: int | None = None
+
+
+Action = Send | MakeBackup | ShowBackup | Tell | CallPython
+Output = Action | Traced

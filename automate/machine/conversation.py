@@ -1,0 +1,435 @@
+"""The conversation with one server: when to ask for a token, connect, be let in, send.
+
+Nothing here waits, connects or looks at a clock. Whoever holds the socket says what happened
+and what time it is (seconds, on any clock that never goes back), and gets back what to do; so
+a test is a list of values. What the server's events mean to recipes is left to others.
+
+How it works: an input only changes the state. What is to be done follows from the state alone,
+as pairs of a moment and a deed (`_deeds`); whatever is due is done, and the earliest moment
+that is not yet due is when to come back (`wake_at`). So nothing is forgotten when two causes
+meet, and a deed has one condition, in one place.
+
+Sources: the protocol notes, sections 6, 7 and 10, and what was seen of running daemons.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+
+from automate.errors import (
+    AccessDenied,
+    AutomateError,
+    Busy,
+    MessageError,
+    NotThere,
+    PanelError,
+    PanelUnreachable,
+    UsageError,
+)
+from automate.machine.budget import Allowance
+from automate.machine.link import (
+    SUSPENDED,
+    Action,
+    Ask,
+    Blind,
+    Closed,
+    Connect,
+    ConnectFailed,
+    Delayed,
+    Disconnect,
+    End,
+    FetchToken,
+    FrameReceived,
+    Input,
+    LinkDown,
+    LinkUp,
+    NotSent,
+    Opened,
+    SendFrame,
+    Sighted,
+    TokenFetched,
+    TokenRefused,
+)
+from automate.machine.link_state import Held, LinkState
+from automate.wire import messages as m
+from automate.wire.codec import decode_server, encode_client
+
+__all__ = ["Conversation"]
+
+CONNECT_SECONDS = 30.0
+# Newer daemons drop a socket that has not authenticated after 30 s; older ones answer at once
+# or never.
+AUTH_SECONDS = 30.0
+# Messages asked for while nobody listens: a command half a minute old is no longer what was meant.
+HOLD_SECONDS = 30.0
+HOLD_LIMIT = 200
+# Each message runs on its own in the daemon: sent together they arrive in any order (91 of 100
+# tries), 2 ms apart they kept it (0 of 50); a network squeezes gaps, so we leave more.
+SPACING_SECONDS = 0.1
+# Frames overtake each other by milliseconds: what the old token caused may still arrive after
+# the new one was accepted, and must not cost another one.
+GRACE_SECONDS = 2.0
+# A dropped `auth` comes back as `throttled`; the daemon allows one each 5 s.
+THROTTLED_SECONDS = 6.0
+HEALTHY_SECONDS = 60.0
+LONGEST_PAUSE_SECONDS = 60.0
+
+# What comes in floods and is nothing to the conversation.
+_NOT_OURS = ('{"event":"console output"', '{"event":"stats"', '{"event":"install output"')
+
+_NO_PERMISSION = (
+    "the node refuses the token (missing connect permission): give the key's user the "
+    "permission websocket.connect; if it has it, the panel is too old for its node (Wings "
+    "1.12.2 needs panel 1.12.3 or later)"
+)
+_OTHER_SERVER = (
+    "the node refuses the token (server uuid mismatch): the panel gave a token of another "
+    "server; check the server's id and the panel's address"
+)
+
+Deed = Callable[[float], Iterable[Action]]
+
+
+def _moment(deed: tuple[float, Deed]) -> float:
+    return deed[0]
+
+
+def _may_pass(error: AutomateError) -> bool:
+    """Whether *error* may go away by itself."""
+    if isinstance(error, Busy | PanelUnreachable):
+        return True
+    return isinstance(error, PanelError) and (error.status or 0) >= 500
+
+
+class Conversation:
+    """The machine: `handle` an input or let time pass with `tick`; both return what to do."""
+
+    def __init__(self, *, seed: str = "", state: LinkState | None = None) -> None:
+        self.state = LinkState(seed=seed) if state is None else state
+
+    @property
+    def wake_at(self) -> float | None:
+        """The moment to `tick` next if nothing happens before; ``None`` for never."""
+        return min((at for at, _ in self._deeds()), default=None)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the server listens to us now and we see its events."""
+        state = self.state
+        return state.link == "open" and state.ready_at is not None and not state.blind
+
+    def tick(self, now: float) -> list[Action]:
+        """Do what is due by *now*."""
+        actions: list[Action] = []
+        while due := min((d for d in self._deeds() if d[0] <= now), key=_moment, default=None):
+            actions += due[1](now)
+        return actions
+
+    def handle(self, happened: Input, now: float) -> list[Action]:
+        """Return what to do because of *happened*, timers that were due before it first."""
+        return [*self.tick(now), *self._apply(happened, now), *self.tick(now)]
+
+    def read(self, texts: Iterable[str], now: float) -> list[Action]:
+        """Return what to do because of the frames *texts*.
+
+        The same as `handle` with a `FrameReceived` for each, but almost free for the many that
+        tell the conversation nothing.
+        """
+        actions: list[Action] = []
+        for text in texts:
+            if not text.startswith(_NOT_OURS):
+                actions += self.handle(FrameReceived(text), now)
+        return actions
+
+    # ------------------------------------------------------------ what happened
+
+    def _apply(self, happened: Input, now: float) -> Iterable[Action]:
+        state = self.state
+        match happened:
+            case Ask(message=message):
+                return self._ask(message, now)
+            case _ if state.link == "ended":
+                return []
+            case FrameReceived(text=text):
+                return self._hear(decode_server(text), now) if state.link == "open" else []
+            case TokenFetched():
+                return self._fetched(happened, now) if state.fetching else []
+            case TokenRefused(error=error):
+                return self._not_fetched(error, now) if state.fetching else []
+            case Opened():
+                if state.link == "opening":
+                    state.link = "open"
+                    state.to_show = True
+                return []
+            case ConnectFailed() if state.link == "opening":
+                return self._not_connected(happened, now)
+            case Closed() if state.link in ("opening", "open"):
+                first = 10.0 if happened.code == SUSPENDED else 1.0
+                return self._lose(happened.words, now, first=first)
+            case _:
+                return []
+
+    def _ask(self, message: m.ClientMessage, now: float) -> Iterable[Action]:
+        state = self.state
+        if state.link == "ended":
+            return [NotSent(message, "the conversation with the server is over")]
+        if isinstance(message, m.Auth):
+            return [NotSent(message, "tokens are the conversation's own business")]
+        if len(state.held) >= HOLD_LIMIT:
+            return [NotSent(message, f"{HOLD_LIMIT} messages are waiting already")]
+        try:
+            state.held.append(Held(message, encode_client(message), now))
+        except MessageError as error:
+            return [NotSent(message, str(error))]
+        return []
+
+    def _fetched(self, token: TokenFetched, now: float) -> Iterable[Action]:
+        state = self.state
+        state.fetching = False
+        try:
+            m.Auth(token.token)
+        except MessageError as error:
+            return self._not_fetched(error, now)
+        state.token = token
+        state.refresh_at = now + token.fresh_seconds
+        state.wants_another = False
+        state.to_show = True
+        state.ever_fetched = True
+        state.failures = 0
+        return []
+
+    def _not_fetched(self, error: AutomateError, now: float) -> Iterable[Action]:
+        state = self.state
+        state.fetching = False
+        if isinstance(error, AccessDenied | NotThere | UsageError):
+            return self._end(error)
+        if not state.ever_fetched and not _may_pass(error):
+            # Whatever answers there has never been a panel that we understood: a person must look.
+            return self._end(error)
+        pause = self._pause(5.0 if isinstance(error, Busy) else 1.0, state.failures)
+        wish = error.retry_after if isinstance(error, Busy) else None
+        if wish is not None and 0 <= wish <= 3600:
+            pause = max(wish, 1.0)
+        state.failures += 1
+        state.fetch_at = now + pause
+        return [Delayed(str(error), pause)]
+
+    def _not_connected(self, failed: ConnectFailed, now: float) -> Iterable[Action]:
+        if failed.status == 403:
+            return self._end(failed.error)
+        if failed.status == 404:
+            # The server may have moved to another node: only the panel knows the new address.
+            self.state.token = None
+        return self._lose(str(failed.error), now)
+
+    def _lose(self, why: str, now: float, *, first: float = 1.0) -> Iterable[Action]:
+        """Be without a connection; the next try comes after *first* seconds, later after more."""
+        state = self.state
+        was_ready = state.ready_at is not None
+        if state.ready_at is not None and now - state.ready_at >= HEALTHY_SECONDS:
+            state.losses = 0
+        pause = self._pause(first, state.losses)
+        state.losses += 1
+        state.link = "down"
+        state.dial_at = now + pause
+        state.auth_sent_at = state.ready_at = None
+        state.blind = state.to_show = state.wants_another = False
+        state.shut_at = now
+        if not was_ready:
+            return [Delayed(why, pause)]
+        # Sent after the gap they might do harm: their owner decides again.
+        return [LinkDown(why), *self._drop_held(f"the connection was lost ({why})")]
+
+    def _drop_held(self, why: str) -> list[Action]:
+        held, self.state.held = self.state.held, []
+        return [NotSent(each.message, why) for each in held]
+
+    def _end(self, error: AutomateError) -> list[Action]:
+        state = self.state
+        actions: list[Action] = []
+        if state.ready_at is not None:
+            actions.append(LinkDown(str(error)))
+        actions += self._drop_held(str(error))
+        if state.link in ("opening", "open"):
+            actions.append(Disconnect(str(error)))
+        state.link = "ended"
+        state.token = state.ready_at = None
+        return [*actions, End(error)]
+
+    # ------------------------------------------------------------ what the server said
+
+    def _hear(self, message: m.ServerMessage, now: float) -> Iterable[Action]:
+        state = self.state
+        match message:
+            case m.AuthSucceeded():
+                return self._admitted(now)
+            case m.TokenExpiring() if self._is_settled(now):
+                state.wants_another = True
+            case m.TokenExpired() if self._is_settled(now):
+                state.token = None
+            case m.JwtErrorReported(text=text):
+                return self._jwt_error(text, now)
+            case m.DaemonErrorReported() if self._answers_auth(message, now):
+                return self._refused(message.text, now, first=2.0)
+            case m.Throttled(what="auth" | "global") if state.auth_sent_at is not None:
+                state.auth_sent_at = None
+                state.to_show = True
+                state.show_at = now + THROTTLED_SECONDS
+            case m.Throttled():
+                state.send_at = max(state.send_at, now + 1.0)
+            case m.Deleted():
+                state.token = None
+                return [
+                    Disconnect("the server was removed from this node"),
+                    *self._lose("the server was removed from this node", now),
+                ]
+        return []
+
+    def _admitted(self, now: float) -> Iterable[Action]:
+        state = self.state
+        state.auth_sent_at = None
+        state.admitted_at = now
+        state.refusals = 0
+        if state.ready_at is not None:
+            was_blind, state.blind = state.blind, False
+            return [Sighted()] if was_blind else []
+        state.ready_at = now
+        state.send_at = now + SPACING_SECONDS
+        state.allowed = state.allowed.spent(m.SendLogs.event, now)
+        return [LinkUp(), SendFrame(encode_client(m.SendLogs()))]
+
+    def _is_settled(self, now: float) -> bool:
+        """Whether what the server says of the token concerns the one we have."""
+        state = self.state
+        return (
+            state.ready_at is not None
+            and state.auth_sent_at is None
+            and not state.to_show
+            and now >= state.admitted_at + GRACE_SECONDS
+        )
+
+    def _jwt_error(self, text: str, now: float) -> Iterable[Action]:
+        state = self.state
+        if "missing connect permission" in text:
+            return self._end(AccessDenied(_NO_PERMISSION))
+        if "server uuid mismatch" in text:
+            return self._end(NotThere(_OTHER_SERVER))
+        if text.startswith("Error Event"):
+            return self._refused(text, now) if state.auth_sent_at is not None else []
+        if state.ready_at is None or now < state.admitted_at + GRACE_SECONDS:
+            return []
+        if self._is_settled(now):
+            state.token = None
+        if state.blind:
+            return []
+        state.blind = True
+        state.shut_at = now
+        return [Blind(text)]
+
+    def _answers_auth(self, error: m.DaemonErrorReported, now: float) -> bool:
+        """Whether a daemon error is about our token: its text does not say what it is about.
+
+        A garbled or wrongly signed token is answered so, but so is a message that failed.
+        """
+        state = self.state
+        return (
+            state.auth_sent_at is not None
+            and error.text.startswith("Error Event")
+            and not error.is_lock_conflict
+            and now >= state.asked_sent_at + GRACE_SECONDS
+        )
+
+    def _refused(self, why: str, now: float, *, first: float = 0.0) -> Iterable[Action]:
+        """Have a token refused; a second time in a row, or with *first* seconds, make a pause."""
+        state = self.state
+        state.auth_sent_at = None
+        state.token = None
+        pause = self._pause(first or 5.0, state.refusals) if first or state.refusals else 0.0
+        state.refusals += 1
+        state.fetch_at = max(state.fetch_at, now + pause)
+        return [Delayed(why, pause)] if pause else []
+
+    # ------------------------------------------------------------ what to do, and when
+
+    def _deeds(self) -> Iterator[tuple[float, Deed]]:
+        """Yield what there is to do, each with its moment; it follows from the state alone."""
+        state = self.state
+        if state.link == "ended":
+            return
+        fetch_at = max(state.fetch_at, state.tokens.ready_at)
+        if state.link == "down":
+            if state.token is not None and state.dial_at < state.refresh_at:
+                yield state.dial_at, self._dial
+            elif not state.fetching:
+                yield max(state.dial_at, fetch_at), self._fetch
+        elif state.link == "opening":
+            yield state.opening_at + CONNECT_SECONDS, self._give_up_connecting
+        elif state.auth_sent_at is not None:
+            yield state.auth_sent_at + AUTH_SECONDS, self._give_up_auth
+        elif state.token is None or state.wants_another:
+            if not state.fetching:
+                yield fetch_at, self._fetch
+        elif state.to_show:
+            yield max(state.show_at, state.allowed.ready_at(m.Auth.event)), self._show
+        elif not state.fetching and state.refresh_at < math.inf:
+            yield max(state.refresh_at, fetch_at), self._fetch
+        if state.held:
+            yield self._next_message()
+
+    def _next_message(self) -> tuple[float, Deed]:
+        state = self.state
+        held = state.held[0]
+        if not self.is_ready:
+            return max(held.asked_at, state.shut_at) + HOLD_SECONDS, self._give_back
+        return max(state.send_at, state.allowed.ready_at(held.message.event)), self._send
+
+    def _dial(self, now: float) -> Iterable[Action]:
+        state = self.state
+        assert state.token is not None
+        state.link = "opening"
+        state.opening_at = now
+        # The daemon counts for each socket anew.
+        state.allowed = Allowance()
+        state.show_at = state.send_at = state.asked_sent_at = -math.inf
+        return [Connect(state.token.socket)]
+
+    def _give_up_connecting(self, now: float) -> Iterable[Action]:
+        why = f"the node did not answer within {CONNECT_SECONDS:.0f} s"
+        return [Disconnect(why), *self._lose(why, now)]
+
+    def _fetch(self, now: float) -> Iterable[Action]:
+        state = self.state
+        state.tokens = state.tokens.spent(now)
+        state.fetching = True
+        return [FetchToken()]
+
+    def _show(self, now: float) -> Iterable[Action]:
+        state = self.state
+        assert state.token is not None
+        state.allowed = state.allowed.spent(m.Auth.event, now)
+        state.to_show = False
+        state.auth_sent_at = now
+        return [SendFrame(encode_client(m.Auth(state.token.token)))]
+
+    def _give_up_auth(self, now: float) -> Iterable[Action]:
+        why = f"auth was not answered within {AUTH_SECONDS:.0f} s"
+        if self.state.ready_at is None:
+            return [Disconnect(why), *self._lose(why, now)]
+        # The old token stays in force: only a new one has to be brought.
+        return self._refused(why, now)
+
+    def _send(self, now: float) -> Iterable[Action]:
+        state = self.state
+        held = state.held.pop(0)
+        state.allowed = state.allowed.spent(held.message.event, now)
+        state.asked_sent_at = now
+        state.send_at = now + SPACING_SECONDS
+        return [SendFrame(held.text)]
+
+    def _give_back(self, now: float) -> Iterable[Action]:
+        held = self.state.held.pop(0)
+        return [NotSent(held.message, f"no connection within {HOLD_SECONDS:.0f} s")]
+
+    def _pause(self, first: float, times: int) -> float:
+        """Return *first* seconds, doubled *times* times, at most a minute, less up to a fifth."""
+        longest = min(first * 2.0 ** min(times, 10), LONGEST_PAUSE_SECONDS)
+        return longest * (1 - self.state.chance() / 5)

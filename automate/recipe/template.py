@@ -1,0 +1,62 @@
+"""Texts with names in braces, such as ``"{server} crashed"``.
+
+Only plain names are allowed: no formats, no attributes, nothing that could run. What a game
+or a player said is made harmless before it goes into a text.
+"""
+
+import re
+from collections.abc import Mapping
+from string import Formatter
+from typing import Final
+
+from automate.errors import RecipeError
+
+__all__ = ["CAPTURED_LIMIT", "names_in", "render"]
+
+# A player's name is at most 16 characters in Minecraft; a hundred leaves room for any game.
+CAPTURED_LIMIT: Final = 100
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\ud800-\udfff]+")
+
+
+def names_in(text: str) -> list[str]:
+    """Return the names used in *text*, in order.
+
+    Raises:
+        RecipeError: the braces don't match, or hold more than a name.
+    """
+    try:
+        parts = list(Formatter().parse(text))
+    except ValueError as error:
+        raise RecipeError(f"{text!r}: {error}; write {{{{ for a brace itself") from None
+    names = []
+    for _, name, form, conversion in parts:
+        if name is None:
+            continue
+        if not name.isidentifier() or form or conversion:
+            raise RecipeError(
+                f"{text!r}: expected a plain name in braces, found {{{name}}}; "
+                "write {{ and }} for braces themselves"
+            )
+        names.append(name)
+    return names
+
+
+def render(text: str, values: Mapping[str, str], *, within: str = "{text}") -> str:
+    """Return *text* with each name replaced by its harmless value; unknown names stay empty.
+
+    *within* is a frame to put the whole into, as ``{text}`` (the way of an announcement).
+    """
+    said = _fill(text, values, {})
+    return said if within == "{text}" else _fill(within, values, {"text": said})
+
+
+def _fill(text: str, values: Mapping[str, str], trusted: Mapping[str, str]) -> str:
+    return "".join(
+        literal + ("" if name is None else trusted.get(name) or _harmless(values.get(name, "")))
+        for literal, name, _, _ in Formatter().parse(text)
+    )
+
+
+def _harmless(value: str) -> str:
+    """Return *value* as one short line: it can never become a second command."""
+    return _CONTROL.sub(" ", value)[:CAPTURED_LIMIT]

@@ -1,0 +1,27 @@
+"""What every test may ask for, and how Hypothesis behaves here."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).parent.parent
+
+# The same examples in every run, so that a red build means a change and not luck; nothing is
+# timed, for build machines are slow when they please. HYPOTHESIS_PROFILE=explore looks for news.
+settings.register_profile("house", derandomize=True, deadline=None, print_blob=True)
+settings.register_profile("explore", deadline=None, max_examples=2000, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def recordings(root: Path) -> Path:
+    """The folder of the sample recordings."""
+    return root / "recordings"
