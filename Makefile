@@ -52,7 +52,7 @@ clean: ## throw away all that was made
 $(READY): requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "automate needs Python 3.11 or newer; here, $(PYTHON) is" \
-			"$$($(PYTHON) --version 2>&1 || echo not there)." \
+			"$$($(PYTHON) --version 2>/dev/null || echo not there)." \
 			"Try: make PYTHON=python3.12 ..." >&2; \
 		exit 1; }
 	@echo "Setting up .venv (once) ..."

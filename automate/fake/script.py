@@ -30,11 +30,13 @@ __all__ = [
     "Step",
     "call_content",
     "frame_content",
+    "is_well_formed",
     "same_path",
 ]
 
 # "The TCP connection was dropped without a close frame": no code that a frame could carry.
 ABNORMAL: Final = 1006
+
 
 class Kind(StrEnum):
     """What a client can ask in a conversation."""
@@ -166,21 +168,22 @@ class Script:
 # ---------------------------------------------------------------- deeds
 
 
-def frame_content(event: str | None, args: Any) -> Content | None:
-    """Return what a client's frame does, ``None`` if it is no deed.
+def is_well_formed(args: Any) -> bool:
+    """Whether the daemon reads a frame with these *args*; it drops others in silence.
 
-    The daemon joins the strings in *args* (``null`` is none) and drops a frame with anything
-    else in it in silence (PROTOCOL 6.3), so that is no deed either.
+    They are absent, ``null``, or a list of strings and ``null`` (PROTOCOL 6.3).
     """
-    if event not in ("set state", "send command"):
-        return None
     if args is ABSENT or args is None:
-        args = []
-    if not isinstance(args, list):
+        return True
+    return isinstance(args, list) and all(part is None or isinstance(part, str) for part in args)
+
+
+def frame_content(event: str | None, args: Any) -> Content | None:
+    """Return what a client's frame does, ``None`` if it is no deed; the daemon joins *args*."""
+    if event not in ("set state", "send command") or not is_well_formed(args):
         return None
-    if not all(part is None or isinstance(part, str) for part in args):
-        return None
-    return Content(event, "".join(part or "" for part in args))
+    parts = args if isinstance(args, list) else []
+    return Content(event, "".join(part or "" for part in parts))
 
 
 def call_content(method: str, path: str, body: Any, *, server: str) -> Content | None:

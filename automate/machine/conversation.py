@@ -215,6 +215,7 @@ class Conversation:
 
     def _not_connected(self, failed: ConnectFailed, now: float) -> Iterable[Action]:
         if failed.status == 403:
+            self.state.link = "down"
             return self._end(failed.error)
         if failed.status == 404:
             # The server may have moved to another node: only the panel knows the new address.

@@ -60,8 +60,9 @@ class Redactor:
     def __init__(self, known: Mapping[str, Iterable[str]] | tuple[()] = ()) -> None:
         self._names: dict[str, str] = {}
         self._counts = dict.fromkeys(KINDS, 0)
-        self._known: dict[str, tuple[str, str]] = {}
+        self._known: dict[str, str] = {}
         self._known_pattern: re.Pattern[str] | None = None
+        self._markers: list[str] = []
         for kind, secrets in dict(known).items():
             for secret in secrets:
                 self.learn(kind, secret)
@@ -73,26 +74,28 @@ class Redactor:
 
     def learn(self, kind: str, secret: str) -> None:
         """From now on replace *secret*, too, whatever its shape; an empty one is no secret."""
-        if not secret:
+        if not secret or secret in self._known:
             return
         self._counts.setdefault(kind, 0)
-        for spelling in _spellings(secret):
-            self._known.setdefault(spelling, (kind, secret))
+        self._known[secret] = kind
         # The longest first: one secret may be the beginning of another.
-        longest_first = sorted(self._known, key=len, reverse=True)
-        self._known_pattern = re.compile("|".join(map(re.escape, longest_first)))
+        self._known = dict(sorted(self._known.items(), key=lambda item: -len(item[0])))
+        self._known_pattern = re.compile("|".join(f"({_escaped(each)})" for each in self._known))
+        # No encoder escapes these characters; without any, all text is suspect.
+        marker = max(re.findall(r"[A-Za-z0-9_.-]+", secret), key=len, default="")
+        if not self.suspects(marker):
+            self._markers.append(marker)
 
     def suspects(self, text: str) -> bool:
         """Return whether *text* may hold a secret; for a clean line this costs 0.2 µs."""
         # Single characters first: Python finds them four times as fast as longer strings.
         return (
-            "://" in text
-            or ("\\" in text and "\\/" in text)
+            ("/" in text and ("://" in text or ("\\" in text and "\\/" in text)))
             or ("J" in text and "eyJ" in text)
             or ("_" in text and _KEY.search(text) is not None)
             or "uthorization" in text
             or "ookie" in text
-            or (self._known_pattern is not None and any(map(text.__contains__, self._known)))
+            or (bool(self._markers) and any(map(text.__contains__, self._markers)))
         )
 
     def text(self, text: str) -> str:
@@ -117,7 +120,8 @@ class Redactor:
         except (ValueError, RecursionError):
             return shown
         clean = self.value(value)
-        return shown if clean == value else dump(clean).decode()
+        # A NaN, which Python reads too, is not equal to itself.
+        return shown if clean is value or clean == value else dump(clean).decode()
 
     def value(self, value: Any) -> Any:
         """Return the JSON *value* without its secrets; credentials in headers are secrets too."""
@@ -156,7 +160,7 @@ class Redactor:
         if not secret or _PLACEHOLDER.fullmatch(secret):
             return secret
         kind = "key" if _KEY.fullmatch(secret) else "token"
-        return self._name(*self._known.get(secret, (kind, secret)))
+        return self._name(self._known.get(secret, kind), secret)
 
     def _header_field(self, match: re.Match[str]) -> str:
         return f"{match[1]}{self._credentials(match[3])}{match[4]}"
@@ -172,7 +176,8 @@ class Redactor:
         return self._name("link", plain) + match[0][len(link) :]
 
     def _told(self, match: re.Match[str]) -> str:
-        return self._name(*self._known[match[0]])
+        secret = tuple(self._known)[(match.lastindex or 1) - 1]
+        return self._name(self._known[secret], secret)
 
     def _shape(self, match: re.Match[str]) -> str:
         if match["parts"] is not None:
@@ -193,14 +198,23 @@ def _unescape(match: re.Match[str]) -> str:
     return chr(int(match[1], 16)) if match[1] else "/"
 
 
-def _spellings(secret: str) -> set[str]:
-    """Return how *secret* may be written: in a link, and in JSON up to three levels deep."""
-    found = {secret, quote(secret, safe="", errors="replace")}
-    for _ in range(3):
-        for spelling in tuple(found):
-            plain = json.dumps(spelling, ensure_ascii=False)[1:-1]
-            daemons = plain
-            for character in "<>&\u2028\u2029":
-                daemons = daemons.replace(character, f"\\u{ord(character):04x}")
-            found |= {plain, daemons, json.dumps(spelling)[1:-1], plain.replace("/", "\\/")}
-    return found
+_SHORT_ESCAPES: Final = {"\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
+
+
+def _escaped(secret: str) -> str:
+    """Return the pattern of *secret* as it stands in JSON however deep, or in a link."""
+    pattern = ""
+    for part in re.findall(r"\\+|[^\\]", secret):
+        if part.isascii() and (part.isalnum() or part in "_.-"):
+            pattern += re.escape(part)
+        elif part[0] == "\\":
+            pattern += r"(?:\\++|(?:%5[Cc])++)"
+        else:
+            units = part.encode("utf-16-be", "surrogatepass").hex(" ", 2).split()
+            spellings = [re.escape(part), r"\\++".join(f"(?i:u{unit})" for unit in units)]
+            if part in _SHORT_ESCAPES:
+                spellings.append(_SHORT_ESCAPES[part])
+            quoted = quote(part, safe="", errors="replace")
+            pattern += rf"(?:\\*+(?:{'|'.join(spellings)})|(?i:{quoted}))"
+    # Started in the middle of many backslashes, it would run through them again and again.
+    return pattern if pattern[0].isalnum() else rf"(?<!\\){pattern}"

@@ -145,10 +145,8 @@ def _whole(number: _Number | None) -> int | None:
 
 
 def _as_go_writes(number: float | None) -> float | None:
-    """Return *number* such that the encoder writes it as Go does: 0 and not 0.0, up to 1e21."""
-    if number is None or number != int(number) or abs(number) >= 1e21:
-        return number
-    return int(number)
+    """Return *number* such that the encoder writes it as Go does: 0 and not 0.0."""
+    return number if number is None or number != int(number) else int(number)
 
 
 def _known(**fields: Any) -> dict[str, Any] | None:

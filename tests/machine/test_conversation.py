@@ -466,8 +466,8 @@ def test_what_must_not_be_sent_comes_back_at_once() -> None:
 def test_a_suspended_server_is_polled_ever_more_slowly() -> None:
     scene = Scene()
     scene.at(0.0, TokenFetched("A", URL))
-    for _ in range(5):
-        scene.at(scene.soon(), Opened(), Closed(4409, "server is suspended"))
+    for redial_at in (0.0, 10.0, 30.0, 70.0, 130.0):
+        scene.at(redial_at, Opened(), Closed(4409, "server is suspended"))
 
     why = "the server is suspended, or a backup is being restored (4409)"
     assert [words for _, words in scene.script if words.startswith("in ")] == [
@@ -515,7 +515,6 @@ def test_a_node_that_refuses_our_origin_ends_it() -> None:
     scene.at(0.0, TokenFetched("A", URL))
 
     assert scene.at(0.1, ConnectFailed(ConnectionFailed("wrong Origin"), 403)) == [
-        (0.1, "disconnect: wrong Origin"),
         (0.1, "end: ConnectionFailed: wrong Origin"),
     ]
 

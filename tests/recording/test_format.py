@@ -125,6 +125,9 @@ def test_only_a_frame_that_is_not_canonical_keeps_its_text() -> None:
     ]
 
 
+ARGS: list[Any] = [ABSENT, None, []]
+
+
 def test_args_absent_null_and_empty_are_three_things() -> None:
     lines = [
         b'{"t":0.5,"from":"client","event":"auth"}\n',
@@ -133,12 +136,12 @@ def test_args_absent_null_and_empty_are_three_things() -> None:
     ]
     entries = [decode_entry(line) for line in lines]
 
-    assert entries == [ClientFrame(0.5, "auth", said) for said in (ABSENT, None, [])]
+    assert entries == [ClientFrame(0.5, "auth", said) for said in ARGS]
     assert [encode_entry(entry) for entry in entries] == lines
 
 
 def test_what_was_said_is_known_without_the_frame() -> None:
-    said = [
+    said: list[ServerFrame | ClientFrame] = [
         ServerFrame(0.0, "status", ["running"]),
         ServerFrame(0.0, "no such thing", [1]),
         ServerFrame(0.0, text="pong"),

@@ -164,13 +164,11 @@ def test_no_secret_survives_and_each_keeps_its_name(found: list[str], wraps: lis
     assert [redactor.text(secret) for secret in found] == names
 
 
-pieces = st.sampled_from(
-    ['"', "\\", "/", "eyJ", ".", "https:", "cookie", ":", "=", "&", "?", "token", "ptlc_", "a"]
-    + [" ", "<", "Authorization", "basic"]
-)
+PIECES = ['"', "\\", "/", ".", ":", "=", "&", "?", "<", " ", "a", "eyJ", "https:", "token", "ptlc_"]
+HEADER_PIECES = ["cookie", "Authorization", "basic"]
 
 
-@given(st.lists(pieces).map("".join))
+@given(st.lists(st.sampled_from([*PIECES, *HEADER_PIECES])).map("".join))
 def test_what_is_clean_stays_clean(text: str) -> None:
     redactor = Redactor()
     once = redactor.text(text)
@@ -180,11 +178,13 @@ def test_what_is_clean_stays_clean(text: str) -> None:
 
 @pytest.mark.parametrize(
     "piece",
-    ["eyJ", "eyJ.", "https://", "https:\\", '\\"', "\\", '"cookie":"', "ptlc_", "?a"]
-    + ['\\"cookie\\":\\"', "authorization: ", "authorization:basic "],
+    [
+        *["eyJ", "eyJ.", "ptlc_", "https://", "https:\\", "?a", "\\", '\\"'],
+        *['"cookie":"', '\\"cookie\\":\\"', "authorization: ", "authorization:basic "],
+    ],
 )
 def test_the_secret_after_a_long_hostile_line_is_found(piece: str) -> None:
     """64 KiB are the longest line a daemon sends; a pattern that backtracks takes minutes."""
     line = "https:// " + piece * (65536 // len(piece))
 
-    assert Redactor().text(f"{line} {TOKEN}").endswith("<token:1>")
+    assert Redactor({"told": [TOKEN]}).text(f"{line} {TOKEN}").endswith(" <told:1>")

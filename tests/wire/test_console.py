@@ -28,6 +28,7 @@ from automate.wire.console import (
         # What the daemon makes of carriage returns (PROBED, 8.1).
         ("a\r", "a"),
         ("\r", ""),
+        ("a\r\n", "a"),
         ("a\r\nb", "a\nb"),
         ("a\rb\rc", "c"),
         ("a\r\r\nb", "a\nb"),

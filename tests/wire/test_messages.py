@@ -55,12 +55,10 @@ def test_messages_stay_as_they_are() -> None:
 
 
 def test_only_a_lock_conflict_is_worth_asking_again() -> None:
-    """The sentence of the notes on the protocol (7.3), and another that ends in the same way."""
-    lock = (
-        "another power action is currently being processed for this server, please try again later"
-    )
+    """The first is the sentence of the notes on the protocol (7.3)."""
+    lock = "another power action is currently being processed for this server"
 
     assert [
-        m.DaemonErrorReported(f"Error Event [U]: {text}").is_lock_conflict
+        m.DaemonErrorReported(f"Error Event [U]: {text}, please try again later").is_lock_conflict
         for text in (lock, "server is currently being restored")
     ] == [True, False]
