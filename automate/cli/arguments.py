@@ -34,9 +34,13 @@ def a_number(*, above: float = -math.inf, least: float = -math.inf) -> Callable[
     """Return a reader of finite numbers above *above* and not below *least*."""
 
     def number(text: str) -> float:
-        value = float(text)
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
         if not (math.isfinite(value) and value > above and value >= least):
-            raise ValueError
+            bound = f" above {above:g}" if above > -math.inf else f" of at least {least:g}"
+            raise argparse.ArgumentTypeError(f"expected a number{bound}, found {text!r}")
         return value
 
     return number
@@ -46,7 +50,7 @@ def a_whole_number(*, least: int, most: int) -> Callable[[str], int]:
     """Return a reader of whole numbers from *least* to *most*."""
 
     def number(text: str) -> int:
-        value = int(text)
+        value = int(text) if text.isascii() and text.isdecimal() else -1
         if not least <= value <= most:
             raise argparse.ArgumentTypeError(
                 f"expected a whole number from {least} to {most}, found {text!r}"

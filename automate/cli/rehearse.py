@@ -87,7 +87,7 @@ def _ask(text: str) -> "Ask":
     name, at, seconds = text.rpartition("@")
     try:
         moment = a_number(least=0)(seconds)
-    except ValueError:
+    except argparse.ArgumentTypeError:
         moment = -1.0
     if not at or not name or moment < 0:
         raise argparse.ArgumentTypeError(

@@ -176,7 +176,7 @@ class MemorySocket(tsocket.SocketType):
         return self._proto
 
     @property
-    def did_shutdown_SHUT_WR(self) -> bool:  # noqa: N802 # trio's own name
+    def did_shutdown_SHUT_WR(self) -> bool:
         """Whether this side has said that it will write no more."""
         return self._outward is not None and self._outward.is_ended
 
@@ -305,8 +305,10 @@ class MemorySocket(tsocket.SocketType):
     async def wait_writable(self) -> None:
         """Wait until `send` would not wait."""
         await trio.lowlevel.checkpoint()
+        self._check_open()
         while self._outward is not None and not self._outward.is_writable:
             await self._outward.wait()
+            self._check_open(was_waiting=True)
 
     def shutdown(self, flag: int) -> None:
         """Say that this side will write no more."""

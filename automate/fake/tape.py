@@ -45,6 +45,7 @@ from automate.fake.signals import (
     Unrecorded,
 )
 from automate.fake.view import View
+from automate.recording.format import PanelCall
 from automate.recording.reader import Recording
 from automate.wire import messages as m
 from automate.wire.codec import encode_server
@@ -92,7 +93,7 @@ class Tape:
         self._conversation = Conversation(
             script, self._reel, self.view, waits=self._waits_for, out=self._out
         )
-        self._deeds = script.deeds
+        self.deeds = script.deeds
         self._awaited = _left(script.deeds, "all" if strict else leave)
         self._done: set[int] = set()
         self._steps = script.steps
@@ -144,6 +145,8 @@ class Tape:
             reply = self.ledger.next_token()
         else:
             reply = self.ledger.take(method, path) or Unrecorded()
+        if isinstance(reply, PanelCall):
+            self.view.learn(reply)
         self._play(at)
         return reply, self._flush()
 
@@ -235,7 +238,7 @@ class Tape:
 
         A deed that is none is noted and ignored, or (strictly) refused.
         """
-        for deed in self._deeds:
+        for deed in self.deeds:
             if deed.number in self._awaited and deed.content == content:
                 return self._fulfil(deed, at)
         now = self.seconds(at)

@@ -6,15 +6,15 @@ says what is wrong, where, and what to do. Source: the notes on the panels' sour
 
 import json
 import math
-import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from attrs import field, frozen
 
 from automate.errors import AccessDenied, Busy, NotThere, PanelError, PanelUnreachable
+from automate.live.trouble import causes, why_unreachable
 
 __all__ = ["Question", "may_repeat", "misunderstood", "refusal", "unreachable"]
 
@@ -135,7 +135,7 @@ def _node(question: Question, status: int, said: str) -> PanelError:
     # word about our key; Pelican says 500 for all of it.
     return PanelError(
         f"{question.url}: the panel got no good answer from the node of the {question.about} "
-        f"({said}); is the node up?{_doubt(question)}",
+        f"({said}){_doubt(question)}; is the node up?",
         status=status,
     )
 
@@ -258,36 +258,16 @@ def unreachable(question: Question, exc: Exception) -> PanelUnreachable:
 def _why(question: Question, exc: Exception) -> str:
     import httpx
 
-    causes = list(_causes(exc))
-    certificate = next((c for c in causes if isinstance(c, ssl.SSLCertVerificationError)), None)
-    if certificate is not None:
-        return (
-            f"its certificate can't be trusted ({certificate.verify_message}); mend it, or name "
-            "the file of its authority in the variable SSL_CERT_FILE"
-        )
     if isinstance(exc, httpx.ProxyError):
         return f"the proxy that the environment names failed ({exc}); check HTTPS_PROXY"
-    if any(isinstance(c, socket.gaierror) for c in causes):
-        return "no such host is known (DNS); check the address, or this machine's network"
-    if any(isinstance(c, ssl.SSLError) for c in causes):
-        return "no TLS connection could be made; is it an http:// address, or the wrong port?"
-    if any(isinstance(c, ConnectionRefusedError) for c in causes):
-        return "connection refused; is the panel up, and the port right?"
+    why = why_unreachable(exc)
+    if why is not None:
+        return why
     if isinstance(exc, httpx.ConnectTimeout):
         return "nobody answered when connecting; check the address and the firewalls between"
     if isinstance(exc, httpx.TimeoutException):
         return f"the panel took the call and did not answer in time{_doubt(question)}"
     return f"the connection failed ({str(exc) or type(exc).__name__}){_doubt(question)}"
-
-
-def _causes(exc: BaseException | None) -> Iterator[BaseException]:
-    """Yield *exc* and all that led to it: trio's failed attempts come as a group."""
-    while exc is not None:
-        yield exc
-        if isinstance(exc, BaseExceptionGroup):
-            for each in exc.exceptions:
-                yield from _causes(each)
-        exc = exc.__cause__ or exc.__context__
 
 
 def may_repeat(error: PanelError) -> bool:
@@ -298,5 +278,5 @@ def may_repeat(error: PanelError) -> bool:
 
     cause = error.__cause__
     return isinstance(cause, httpx.NetworkError | httpx.RemoteProtocolError) and not any(
-        isinstance(each, ssl.SSLError) for each in _causes(cause)
+        isinstance(each, ssl.SSLError) for each in causes(cause)
     )

@@ -8,7 +8,7 @@ from automate.errors import RecipeError
 from automate.recipe import checks
 from automate.recipe.steps import Step, to_steps
 
-__all__ = ["AtMost"]
+__all__ = ["AtMost", "limit"]
 
 
 @frozen

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from automate.fake.script import Kind
 from automate.fake.signals import Closed, Drop, Note, NoteKind, Opened, Output, Said, Send
 from automate.fake.tape import Tape
 from automate.recording.format import (
@@ -90,15 +89,22 @@ class Stage:
 
     def do(self, at: float, *happened: Opened | Said | Closed) -> None:
         """Let live clients do something at *at*."""
-        self.until(at) if at > self.now else None
+        self._arrive(at)
         for one in happened:
             self._note(self.tape.handle(one, at))
 
     def call(self, at: float, method: str, path: str, body: Any = None) -> Any:
-        self.until(at) if at > self.now else None
+        self._arrive(at)
         reply, outputs = self.tape.call(method, path, body, at)
         self._note(outputs)
         return reply
+
+    def _arrive(self, at: float) -> None:
+        """Let time pass until just before *at*: what comes in then is first."""
+        while (wake_at := self.tape.wake_at) is not None and wake_at < at:
+            self.now = max(self.now, wake_at)
+            self._note(self.tape.tick(self.now))
+        self.now = at
 
     def _note(self, outputs: list[Output]) -> None:
         self.heard += [(round(self.now, 4), output) for output in outputs]
@@ -124,6 +130,3 @@ class Stage:
             for _at, output in self.heard
             if isinstance(output, Note) and output.kind in kinds
         ]
-
-
-KINDS = tuple(Kind)

@@ -26,7 +26,7 @@ def play_the_client_again(recording: Recording, speed: float) -> tuple[Stage, li
         match entry:
             case Transport(what="opened"):
                 socket += 1
-                stage.until(at)
+                stage.until(at)  # after a loss nobody can connect before the node is back
                 stage.do(at, Opened(socket))
             case Transport(what="closed", by="client"):
                 stage.do(at, Closed(socket))

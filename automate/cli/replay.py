@@ -1,0 +1,86 @@
+"""`automate replay`: a recording as a fake panel and node, for any ordinary client."""
+
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from automate.cli.arguments import Parser, a_number, a_whole_number
+
+__all__ = ["run"]
+
+
+def run(words: Sequence[str]) -> int:
+    """Run the command and return its exit code."""
+    arguments = _parser().parse_args(words)
+    from automate.cli.stopping import run_until_stopped
+
+    return run_until_stopped(lambda: _replay(arguments))
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        "replay",
+        "Serve a recording as a fake panel and node on 127.0.0.1, until Ctrl-C. The first line\n"
+        "printed holds the panel's address and its key. The tape starts with the first client\n"
+        "that is let in, and what the recorded client did is done again by itself.",
+        example="automate replay recordings/crash-recovered.jsonl --speed 5 --leave 3",
+    )
+    parser.add_argument("recording", type=Path, metavar="FILE", help="the recording")
+    parser.add_argument(
+        "--speed",
+        type=a_number(above=0),
+        default=1.0,
+        metavar="X",
+        help="play X times as fast (default: 1)",
+    )
+    parser.add_argument(
+        "--port",
+        type=a_whole_number(least=0, most=65535),
+        default=0,
+        metavar="N",
+        help="the port to listen on (default: a free one)",
+    )
+    parser.add_argument(
+        "--leave",
+        type=a_whole_number(least=1, most=10**9),
+        action="append",
+        default=[],
+        metavar="N",
+        help="leave the Nth recorded deed (power, command, backup…) to the live client, and wait "
+        "for it; can be given more than once",
+    )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="leave every deed to the live client, and refuse any other",
+    )
+    return parser
+
+
+async def _replay(arguments: Namespace) -> int:
+    import trio
+
+    from automate.engine.clock import unix_now
+    from automate.fake.node import open_replay
+    from automate.recording.reader import read_recording
+
+    recording = read_recording(arguments.recording)
+    for warning in recording.warnings:
+        print(f"automate: warning: {warning}", file=sys.stderr)
+    async with open_replay(
+        recording,
+        wall_clock=unix_now,
+        port=arguments.port,
+        speed=arguments.speed,
+        leave=arguments.leave,
+        strict=arguments.strict,
+        on_note=lambda note: print(f"{note.tape_seconds:9.4f}  {note.text}", flush=True),
+    ) as replay:
+        print(f"panel {replay.panel_url} key {replay.key} server {replay.server}", flush=True)
+        for number, deed in enumerate(replay.deeds, 1):
+            left = arguments.strict or number in arguments.leave
+            print(f"{deed}{' (left to you)' if left else ''}")
+        print("the tape starts when a client is let in; Ctrl-C ends", flush=True)
+        await trio.sleep_forever()
+    return 0
