@@ -53,5 +53,5 @@ def raise_first(group: BaseExceptionGroup[BaseException]) -> NoReturn:
         first = ours.exceptions[0]
         if isinstance(first, AutomateError):
             raise first from None
-        ours = first  # type: ignore[assignment] # a subgroup holds errors or groups of them
+        ours = first
     raise group

@@ -14,6 +14,7 @@ from attrs import frozen
 
 from automate.engine.hands import call_python, make_backup, show_backup
 from automate.errors import AutomateError
+from automate.live.listener import Listener
 from automate.live.panel import Panel
 from automate.machine.actions import (
     CallPython,
@@ -31,7 +32,7 @@ from automate.recipe.recipe import Recipe
 from automate.wire.codec import decode_server
 from automate.wire.messages import ClientMessage, StatusChanged
 
-__all__ = ["Engine", "Outcome", "Sender", "Watcher"]
+__all__ = ["Engine", "Outcome", "Sender", "Watcher", "listener_of"]
 
 
 class Sender(Protocol):
@@ -128,7 +129,7 @@ class Engine:
             message = decode_server(text)
             output = machine.heard(server, message, at)
             if type(message) is StatusChanged:
-                self._saw(server, f"is {message.status}")
+                self.saw(server, f"is {message.status}")
             if output:
                 self._carry_out(output)
         if server in self._to_ask and machine.state.servers[server].world.status is not None:
@@ -139,21 +140,22 @@ class Engine:
 
     def linked(self, server: str) -> None:
         """Take in that *server* can be reached."""
-        self._saw(server, "is connected")
+        self.saw(server, "is connected")
         self._hand_over(self._machine.linked, server)
 
     def unlinked(self, server: str, reason: str) -> None:
         """Take in that the connection to *server* is lost."""
-        self._saw(server, f"is not connected: {reason}")
+        self.saw(server, f"is not connected: {reason}")
         self._hand_over(self._machine.unlinked, server)
 
-    def blinded(self, server: str) -> None:
+    def blinded(self, server: str, reason: str) -> None:
         """Take in that events of *server* are being lost."""
+        self.saw(server, f"is not seen for now: {reason}")
         self._hand_over(self._machine.blinded, server)
 
     def gave_up(self, server: str, error: AutomateError) -> None:
         """Take in that nothing more will come from *server*, because of *error*."""
-        self._saw(server, f"is given up: {error}")
+        self.saw(server, f"is given up: {error}")
         if server in self._asking:
             self._end_asked(server, "failed", str(error))
 
@@ -216,8 +218,39 @@ class Engine:
         if not self._asking:
             self.all_done.set()
 
-    def _saw(self, server: str, words: str) -> None:
+    def saw(self, server: str, words: str) -> None:
+        """Tell the watchers that something happened to *server* or its connection."""
         for watcher in self._watchers:
             watcher.saw(server, words)
 
 
+def listener_of(engine: Engine, server: str) -> Listener:
+    """Return what hands a session's news of *server* to *engine*."""
+    return _Listener(engine, server)
+
+
+class _Listener(Listener):
+    def __init__(self, engine: Engine, server: str) -> None:
+        self._engine = engine
+        self._server = server
+
+    def received(self, at: float, texts: Sequence[str]) -> None:
+        self._engine.received(self._server, texts)
+
+    def ready(self, at: float) -> None:
+        self._engine.linked(self._server)
+
+    def down(self, at: float, reason: str) -> None:
+        self._engine.unlinked(self._server, reason)
+
+    def blind(self, at: float, reason: str) -> None:
+        self._engine.blinded(self._server, reason)
+
+    def not_sent(self, at: float, message: ClientMessage, reason: str) -> None:
+        self._engine.saw(self._server, f"did not get {message}: {reason}")
+
+    def delayed(self, at: float, reason: str, seconds: float) -> None:
+        self._engine.saw(self._server, f"can't be reached: {reason}; next try in {seconds:.0f} s")
+
+    def ended(self, at: float, error: AutomateError) -> None:
+        self._engine.gave_up(self._server, error)

@@ -14,18 +14,27 @@ from typing import Any, Final
 from attrs import define, evolve, field, frozen
 
 from automate.errors import UsageError
-from automate.machine.actions import CallPython, MakeBackup, Output, Send, ShowBackup, Tell, Traced
+from automate.machine.actions import MakeBackup, Output, ShowBackup, Traced, action_fields
 from automate.machine.doing import Answer
 from automate.machine.recipes import RecipeMachine
 from automate.machine.stage import Manner
 from automate.recipe.recipe import Recipe
-from automate.recording.format import Entry, Header, PanelCall, ServerFrame, Transport
-from automate.wire.messages import SendCommand, SetState
+from automate.recording.format import (
+    ClientFrame,
+    Entry,
+    Header,
+    PanelCall,
+    ServerFrame,
+    Transport,
+)
+from automate.wire import messages as m
 
 __all__ = ["AFTER_SECONDS", "Act", "Ask", "Transcript", "backup_answer", "rehearse"]
 
 # How long, in virtual time, what is running at the end of the tape may go on.
 AFTER_SECONDS: Final = 300.0
+# Whoever hears one of these has been let in.
+_SAID_INSIDE: Final = (m.AuthSucceeded, m.StatusChanged, m.ConsoleOutput, m.StatsReported)
 
 
 @frozen(kw_only=True)
@@ -69,7 +78,7 @@ class Transcript:
     recording: str
     acts: tuple[Act, ...]
     trace: tuple[tuple[float, Traced], ...]
-    # Recipes that were still running when the time after the tape was over, with their step.
+    # Recipes that were still running when the time after the tape was over.
     unfinished: tuple[str, ...] = ()
     # Recipes that were to be asked for after the end of the tape, and so were not.
     unasked: tuple[str, ...] = ()
@@ -135,6 +144,8 @@ class _Rehearsal:
     server: str
     asks: deque[Ask]
     now: float = 0.0
+    # Whether the tape's client is connected and let in.
+    is_inside: bool = False
     acts: list[tuple[Act, int, int]] = field(factory=list)
     trace: list[tuple[float, Traced]] = field(factory=list)
     # Steps, by run and position, that nothing on the tape confirmed.
@@ -154,7 +165,11 @@ class _Rehearsal:
                 self._catch_up(at, answers_too=False)
             self.now = at
             if type(entry) is ServerFrame:
-                output = machine.heard(server, entry.message, at)
+                message = entry.message
+                if not self.is_inside and isinstance(message, _SAID_INSIDE):
+                    self.is_inside = True
+                    self._take(machine.linked(server, at, asks_logs=False), at)
+                output = machine.heard(server, message, at)
                 if output:
                     self._take(output, at)
             else:
@@ -165,8 +180,11 @@ class _Rehearsal:
     def play_out(self, until: float) -> list[str]:
         """Let what is running go on; return what still is after that, in words."""
         machine = self.machine
-        while machine.busy and machine.wake_at is not None and machine.wake_at <= until:
+        # What happened on the tape but was not certain at its end is told all the same.
+        while (machine.busy or machine.is_settling) and machine.wake_at is not None:
             at = machine.wake_at
+            if at > until:
+                break
             self._take(machine.due(at), at)
         return [run.recipe for run in machine.busy]
 
@@ -180,13 +198,19 @@ class _Rehearsal:
         ]
 
     def _other(self, entry: Entry, at: float) -> None:
+        machine, server = self.machine, self.server
         match entry:
-            case Transport(what="opened"):
-                self._take(self.machine.linked(self.server, at), at)
+            case Transport(what="closed", by="client"):
+                # The recorder leaves: nothing happened to the server or to our connection, but
+                # what happens until it is back is not on the tape.
+                self.is_inside = False
+                self._take(machine.blinded(server, at), at)
             case Transport(what="closed"):
-                # By the client, it is the recorder leaving: nothing happened to the server,
-                # but what happens until it is back is not seen.
-                self._take(self.machine.unlinked(self.server, at), at)
+                self.is_inside = False
+                self._take(machine.unlinked(server, at), at)
+            case ClientFrame(event="send logs"):
+                # No input, but what comes back are lines that were said before.
+                machine.logs_asked(server, at)
             case PanelCall():
                 self._answer_recorded(entry)
 
@@ -229,7 +253,7 @@ class _Rehearsal:
                 case _:
                     if isinstance(one, MakeBackup):
                         self._ask_panel("POST", "/backups", one.call, at)
-                    act = Act(recording="", at=at, recipe=one.recipe, action=_action(one))
+                    act = Act(recording="", at=at, recipe=one.recipe, action=action_fields(one))
                     self.acts.append((act, one.run, one.step))
 
     # ------------------------------------------------------------ the panel's answers
@@ -255,22 +279,6 @@ class _Rehearsal:
         at = max(entry.t, asked_at + (entry.seconds or 0.0))
         answer = backup_answer(entry.status, entry.response)
         heapq.heappush(self.answers, (at, call, answer))
-
-
-def _action(one: Output) -> dict[str, str]:
-    match one:
-        case Send(message=SetState(action=action)):
-            return {"set state": action.value}
-        case Send(message=SendCommand(command=command)):
-            return {"send command": command}
-        case MakeBackup(name=name):
-            return {"backup": name}
-        case Tell(text=text):
-            return {"notify": text}
-        case CallPython(name=name):
-            return {"call": name}
-        case _:
-            raise AssertionError(f"no recipe does this: {one}")
 
 
 def backup_answer(status: int | None, response: Any) -> Answer:

@@ -87,15 +87,22 @@ async def socket_over(stream: trio.abc.Stream, url: str, origin: str) -> AsyncIt
     watched = _Watched(stream)
     try:
         async with trio.open_nursery() as nursery:
-            connection = await _shake_hands(nursery, watched, url, origin)
+            background, end = await nursery.start(_outlive_cancellation)
             try:
-                yield _NodeSocket(connection, watched)
+                connection = await _shake_hands(background, watched, url, origin)
+                try:
+                    yield _NodeSocket(connection, watched)
+                finally:
+                    with trio.move_on_after(_GOODBYE_SECONDS, shield=True):
+                        await connection.aclose()
             finally:
-                with trio.move_on_after(_GOODBYE_SECONDS, shield=True):
-                    await connection.aclose()
-                nursery.cancel_scope.cancel()
+                end.cancel()
     except BaseExceptionGroup as group:
-        match sole(group):
+        # A cancelled scope cancels again at the next occasion; what went wrong is said once.
+        rest = group.subgroup(lambda exc: not isinstance(exc, trio.Cancelled))
+        if rest is None:
+            raise
+        match sole(rest):
             case trio_websocket.ConnectionRejected() as rejected:
                 raise _refused(rejected, url, origin) from None
             case ProtocolError() as error:
@@ -104,6 +111,16 @@ async def socket_over(stream: trio.abc.Stream, url: str, origin: str) -> AsyncIt
                 raise exc from None
     finally:
         await trio.aclose_forcefully(stream)
+
+
+async def _outlive_cancellation(
+    *, task_status: trio.TaskStatus[tuple[trio.Nursery, trio.CancelScope]]
+) -> None:
+    """Give a nursery, and the scope that ends it: who was cancelled still reads a goodbye."""
+    with trio.CancelScope(shield=True) as end:
+        async with trio.open_nursery() as nursery:
+            task_status.started((nursery, end))
+            await trio.sleep_forever()
 
 
 # ---------------------------------------------------------------- opening

@@ -7,9 +7,19 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from automate.wire.messages import ClientMessage
+from automate.wire.messages import ClientMessage, SendCommand, SetState
 
-__all__ = ["Action", "CallPython", "MakeBackup", "Output", "Send", "ShowBackup", "Tell", "Traced"]
+__all__ = [
+    "Action",
+    "CallPython",
+    "MakeBackup",
+    "Output",
+    "Send",
+    "ShowBackup",
+    "Tell",
+    "Traced",
+    "action_fields",
+]
 
 
 @frozen(kw_only=True)
@@ -77,3 +87,24 @@ class Traced:
 
 Action = Send | MakeBackup | ShowBackup | Tell | CallPython
 Output = Action | Traced
+
+
+def action_fields(action: Output) -> dict[str, str]:
+    """Return *action* as it is written down, what is done and with what.
+
+    One of ``{"set state": …}``, ``{"send command": …}``, ``{"backup": name}``,
+    ``{"notify": text}`` and ``{"call": name}``; empty for what does nothing.
+    """
+    match action:
+        case Send(message=SetState(action=power)):
+            return {"set state": power.value}
+        case Send(message=SendCommand(command=command)):
+            return {"send command": command}
+        case MakeBackup(name=name):
+            return {"backup": name}
+        case Tell(text=text):
+            return {"notify": text}
+        case CallPython(name=name):
+            return {"call": name}
+        case _:
+            return {}

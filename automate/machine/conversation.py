@@ -53,7 +53,7 @@ from automate.machine.link_state import Held, LinkState
 from automate.wire import messages as m
 from automate.wire.codec import decode_server, encode_client
 
-__all__ = ["Conversation"]
+__all__ = ["Conversation", "concerns"]
 
 CONNECT_SECONDS = 30.0
 # Newer daemons drop a socket that has not authenticated after 30 s; older ones answer at once
@@ -87,6 +87,11 @@ _OTHER_SERVER = (
 )
 
 Deed = Callable[[float], Iterable[Action]]
+
+
+def concerns(text: str) -> bool:
+    """Whether the frame *text* may tell the conversation anything; most need no handling."""
+    return not text.startswith(_NOT_OURS)
 
 
 def _moment(deed: tuple[float, Deed]) -> float:
@@ -127,18 +132,6 @@ class Conversation:
     def handle(self, happened: Input, now: float) -> list[Action]:
         """Return what to do because of *happened*, timers that were due before it first."""
         return [*self.tick(now), *self._apply(happened, now), *self.tick(now)]
-
-    def read(self, texts: Iterable[str], now: float) -> list[Action]:
-        """Return what to do because of the frames *texts*.
-
-        The same as `handle` with a `FrameReceived` for each, but almost free for the many that
-        tell the conversation nothing.
-        """
-        actions: list[Action] = []
-        for text in texts:
-            if not text.startswith(_NOT_OURS):
-                actions += self.handle(FrameReceived(text), now)
-        return actions
 
     # ------------------------------------------------------------ what happened
 

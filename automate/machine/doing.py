@@ -1,18 +1,18 @@
 """How each step is begun, and what ends it: plain functions from a stage to an outcome.
 
-A step is done when the world says so. What the daemon does with a request it never says, so
-power steps watch the status and ask again: after a refusal because of the lock (it outlives
-``offline`` by up to half a second), and after silence.
+A step is done when the world says so. How that is seen of the power steps is left to `power`.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from attrs import frozen
 
+from automate.machine import power
 from automate.machine.matching import match_change, match_line
 from automate.machine.stage import DONE, WAITING, Failed, Needless, Outcome, Stage
-from automate.machine.state import Waiting
-from automate.machine.world import BackupEnded, Changed, Found, LockConflict, Occurrence
+from automate.machine.state import RecipeBook, Waiting
+from automate.machine.world import BackupEnded, Changed, Found, Occurrence
 from automate.recipe.steps import (
     Announce,
     Backoff,
@@ -22,7 +22,6 @@ from automate.recipe.steps import (
     Fail,
     Kill,
     Notify,
-    PowerStep,
     Restart,
     Start,
     Step,
@@ -32,15 +31,9 @@ from automate.recipe.steps import (
 )
 from automate.recipe.template import render
 from automate.recipe.triggers import ConsoleLine, StatusChanged
-from automate.wire.messages import PowerAction, PowerState
 
-__all__ = ["Answer", "answered", "begin", "due", "happened", "linked", "over", "said"]
+__all__ = ["Answer", "answered", "attempt", "begin", "due", "happened", "linked", "over", "said"]
 
-# After `offline` the daemon's lock is free within 0.52 s (PROBED 3); a second is safe.
-LOCK_SECONDS: Final = 1.0
-# A start shows `starting` after a disk check that can take some seconds; then it was lost.
-SILENCE_SECONDS: Final = 15.0
-ASKS: Final = 4
 # A command is not kept for later: typed into another situation it could do harm.
 LINK_SECONDS: Final = 30.0
 # The event `backup completed` is dropped for slow readers, so the panel is asked too.
@@ -72,7 +65,7 @@ def begin(step: Step, stage: Stage) -> Outcome:
         case WaitUntil(limit_seconds=limit):
             return _wait(stage, limit)
         case Start() | Stop() | Restart() | Kill():
-            return _begin_power(step, stage)
+            return power.begin(step, stage)
         case Backup(name=name, limit_seconds=limit):
             call = stage.make_backup(render(name, stage.run.values))
             return _wait(stage, limit, call=call)
@@ -88,11 +81,11 @@ def happened(step: Step, stage: Stage, what: Occurrence) -> Outcome:
     """Return how *step* stands now that *what* happened to its server."""
     match step:
         case Start() | Stop() | Restart() | Kill():
-            return _power_happened(step, stage, what)
+            return power.happened(step, stage, what)
         case Wait(unless=unless) if unless and isinstance(what, Changed | Found):
             return _unless(step, stage)
-        case WaitUntil(trigger=StatusChanged() as trigger) if isinstance(what, Changed):
-            return DONE if match_change(trigger, what) is not None else WAITING
+        case WaitUntil(trigger=StatusChanged() as trigger) if isinstance(what, Changed | Found):
+            return _status_awaited(trigger, what)
         case Backup() if isinstance(what, BackupEnded) and what.uuid == _waiting(stage).uuid:
             return _backup_ended(what.is_successful)
         case _:
@@ -110,13 +103,8 @@ def said(step: Step, stage: Stage, line: str) -> Outcome:
 
 def linked(step: Step, stage: Stage) -> Outcome:
     """Return how *step* stands now that the server can be reached again."""
-    match step:
-        case Command() | Announce():
-            return _command(step, stage)
-        case Start() | Stop() | Restart() | Kill() if not _waiting(stage).asked:
-            return _ask(step, stage)
-        case _:
-            return WAITING
+    # A power step waits on: what became of the server meanwhile is said next.
+    return _command(step, stage) if isinstance(step, Command | Announce) else WAITING
 
 
 def answered(step: Step, stage: Stage, answer: Answer) -> Outcome:
@@ -144,17 +132,9 @@ def due(step: Step, stage: Stage) -> Outcome:
     waiting = _waiting(stage)
     if waiting.until is not None and waiting.until <= stage.at:
         return _limit(step, stage)
-    waiting.again = None
     match step:
-        case Stop(kill_after_seconds=float() | int() as late) if (
-            stage.at >= waiting.since + late and not waiting.left
-        ):
-            # The flag is free in a stop, and remembers that the kill was sent.
-            waiting.left = True
-            stage.power(PowerAction.KILL)
-            return WAITING
         case Start() | Stop() | Restart() | Kill():
-            return _ask(step, stage)
+            return power.due(step, stage)
         case Backup() if waiting.uuid:
             waiting.call = stage.show_backup(waiting.uuid)
             waiting.again = stage.at + POLL_SECONDS
@@ -163,7 +143,15 @@ def due(step: Step, stage: Stage) -> Outcome:
 
 def over(step: Step, stage: Stage) -> Outcome:
     """Return how *step* stands now that the world answers no more (the tape is over)."""
-    return WAITING if isinstance(step, Wait) else stage.unconfirmed()
+    match step:
+        case Wait():
+            return WAITING
+        case Command() | Announce():
+            return _command(step, stage)
+        case Start() | Stop() | Restart() | Kill():
+            return power.over(step, stage)
+        case _:
+            return stage.unconfirmed()
 
 
 # ---------------------------------------------------------------- waiting
@@ -184,16 +172,16 @@ def _wait(stage: Stage, limit: float, *, call: int | None = None) -> Outcome:
 
 
 def _limit(step: Step, stage: Stage) -> Outcome:
-    if isinstance(step, Wait):
-        if isinstance(step.seconds, Backoff):
-            _count_attempt(stage)
-        return DONE
-    if stage.manner.asks_once:
-        return stage.unconfirmed()
     waited = f"{stage.at - _waiting(stage).since:g} s"
     match step:
+        case Wait(seconds=pause):
+            if isinstance(pause, Backoff):
+                _count_attempt(stage)
+            return DONE
         case Command() | Announce():
             return Failed(f"there was no connection to the server for {waited}")
+        case _ if stage.manner.asks_once:
+            return stage.unconfirmed()
         case WaitUntil(trigger=trigger):
             return Failed(f"waited {waited} for this: {trigger}")
         case Backup():
@@ -201,19 +189,42 @@ def _limit(step: Step, stage: Stage) -> Outcome:
         case Call(name=name):
             return Failed(f"{name} took longer than {waited}")
         case _:
-            return Failed(f"after {waited} the server was still {_status(stage)}")
+            return Failed(f"after {waited} the server was still {power.status(stage)}")
+
+
+def _status_awaited(trigger: StatusChanged, what: Changed | Found) -> Outcome:
+    if what.was is None or what.was is what.to:
+        return WAITING
+    # Of a change in a gap only its end is seen; whoever waits for it need not wait on.
+    change = Changed(what.was, what.to)
+    return WAITING if match_change(trigger, change) is None else DONE
+
+
+# ---------------------------------------------------------------- pauses
+
+
+def attempt(steps: Iterable[Step], stage: Stage) -> int:
+    """Return the number of the attempt that a run of *steps* is, from 1."""
+    pauses = [step.seconds for step in steps if isinstance(step, Wait)]
+    growing = [pause for pause in pauses if isinstance(pause, Backoff)]
+    return _attempts(growing[0], stage.book, stage.run.cursor) + 1 if growing else 1
+
+
+def _attempts(pause: Backoff, book: RecipeBook, moment: float) -> int:
+    """Return how many attempts lie behind, without a quiet time since."""
+    last = book.last_attempt
+    return 0 if last is None or moment - last >= pause.reset_after_seconds else book.attempts
 
 
 def _begin_wait(step: Wait, stage: Stage) -> Outcome:
     run, book = stage.run, stage.book
     pause = step.seconds
     if isinstance(pause, Backoff):
-        last = book.last_attempt
-        if last is None or run.cursor - last >= pause.reset_after_seconds:
-            book.attempts = 0
+        book.attempts = _attempts(pause, book, run.cursor)
         run.values["attempt"] = str(book.attempts + 1)
         pause = pause.seconds(book.attempts + 1)
-    run.waiting = Waiting(since=run.cursor, until=run.cursor + pause)
+    # A crash is told a second late: a shorter pause after it ends at once, not in the past.
+    run.waiting = Waiting(since=run.cursor, until=max(run.cursor + pause, stage.at))
     return _unless(step, stage)
 
 
@@ -242,104 +253,6 @@ def _begin_command(step: Command | Announce, stage: Stage) -> Outcome:
 def _command(step: Command | Announce, stage: Stage) -> Outcome:
     within = step.command if isinstance(step, Announce) else "{text}"
     return stage.command(step.text, within=within)
-
-
-# ---------------------------------------------------------------- power
-
-_ACTIONS: Final = {
-    Start: PowerAction.START,
-    Stop: PowerAction.STOP,
-    Restart: PowerAction.RESTART,
-    Kill: PowerAction.KILL,
-}
-
-
-def _status(stage: Stage) -> str:
-    return stage.server.world.status or "in an unknown state"
-
-
-def _begin_power(step: PowerStep, stage: Stage) -> Outcome:
-    world = stage.server.world
-    match step:
-        case Start() if world.status is PowerState.RUNNING:
-            return DONE
-        case Stop() | Kill() if world.status is PowerState.OFFLINE:
-            return DONE
-    stage.run.waiting = Waiting(since=stage.at, until=stage.at + step.limit_seconds)
-    if isinstance(step, Start) and world.status in (PowerState.STARTING, PowerState.STOPPING):
-        # On its way up nothing need be asked; on its way down a start would be lost.
-        return WAITING if stage.manner.answers else stage.unconfirmed()
-    if not (stage.server.connected or stage.manner.asks_once):
-        return WAITING
-    return _ask(step, stage)
-
-
-def _ask(step: PowerStep, stage: Stage) -> Outcome:
-    """Send the power action, once more or for the first time."""
-    waiting = _waiting(stage)
-    if waiting.asked >= ASKS:
-        return Failed(
-            f"asked {ASKS} times to {_ACTIONS[type(step)]}, but the server is still "
-            f"{_status(stage)}; does the key's user have the permission?"
-        )
-    if waiting.asked == 0 or not stage.manner.asks_once:
-        stage.power(_ACTIONS[type(step)])
-        waiting.asked += 1
-    if not stage.manner.answers:
-        return stage.unconfirmed()
-    waiting.again = _look_again(step, stage, waiting)
-    return WAITING
-
-
-def _look_again(step: PowerStep, stage: Stage, waiting: Waiting) -> float | None:
-    """Return when to act again by itself: to kill after a slow stop, or after silence."""
-    if isinstance(step, Stop) and step.kill_after_seconds is not None and not waiting.left:
-        kill_at = waiting.since + step.kill_after_seconds
-        silent_at = stage.at + SILENCE_SECONDS
-        return kill_at if stage.manner.asks_once else min(kill_at, silent_at)
-    return None if stage.manner.asks_once else stage.at + SILENCE_SECONDS
-
-
-def _power_happened(step: PowerStep, stage: Stage, what: Occurrence) -> Outcome:
-    waiting = _waiting(stage)
-    match what:
-        case LockConflict() if not stage.manner.asks_once and waiting.asked:
-            # A refusal is no silence: it does not use up the number of times to ask.
-            waiting.asked -= 1
-            waiting.again = stage.at + LOCK_SECONDS
-            return WAITING
-        case Changed(to=status) | Found(to=status):
-            return _status_seen(step, stage, status)
-        case _:
-            return WAITING
-
-
-def _status_seen(step: PowerStep, stage: Stage, status: PowerState) -> Outcome:
-    waiting = _waiting(stage)
-    match step, status:
-        case ((Stop() | Kill()), PowerState.OFFLINE):
-            return DONE
-        case Start(), PowerState.RUNNING:
-            return DONE
-        case Restart(), PowerState.RUNNING if waiting.left:
-            return DONE
-        case Start(), PowerState.OFFLINE if waiting.left:
-            return Failed("it went offline again while starting")
-        case Start(), PowerState.OFFLINE if not waiting.asked:
-            # It was stopping when the step began; now a start can work, but for the lock.
-            waiting.again = stage.at + LOCK_SECONDS
-            return WAITING
-        case Restart(), (PowerState.STOPPING | PowerState.OFFLINE | PowerState.STARTING):
-            waiting.left = True
-        case Start(), PowerState.STARTING:
-            waiting.left = True
-    if isinstance(step, Start | Restart | Kill) or waiting.left:
-        # It is on its way: silence is broken, only the limit is left to watch.
-        waiting.again = None
-    elif status is PowerState.STOPPING and isinstance(step, Stop):
-        late = step.kill_after_seconds
-        waiting.again = None if late is None else waiting.since + late
-    return WAITING
 
 
 # ---------------------------------------------------------------- backups

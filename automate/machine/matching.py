@@ -6,7 +6,7 @@ from functools import lru_cache
 from automate.machine.world import Changed, Fell
 from automate.recipe.triggers import ConsoleLine, Crashed, StatusChanged
 
-__all__ = ["match_change", "match_fall", "match_line"]
+__all__ = ["Values", "match_change", "match_fall", "match_line"]
 
 Values = dict[str, str]
 

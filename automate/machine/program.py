@@ -25,8 +25,13 @@ class Do:
 
 @frozen
 class Rethrow:
-    """The end of a block: if the run failed or is over, go to *on_failure*, else go on."""
+    """The end of a block that began at *since*: if it broke there, go to *on_failure*.
 
+    A step breaks the run by failing, or by leaving nothing to do. Blocks lie within each other
+    and are gone through in order, so where the last break was tells which of them it was in.
+    """
+
+    since: int
     on_failure: int
 
 
@@ -48,8 +53,8 @@ class _Label:
     at: int = -1
 
 
-# A line of a program whose places are not all known yet; a bare label is a `Rethrow`.
-_Line = tuple[Step, _Label, bool] | _Label | End
+# A line of a program whose places are not all known yet: a `Do`, a `Rethrow`, or an `End`.
+_Line = tuple[Step, _Label, bool] | tuple[int, _Label] | End
 
 
 def compile_recipe(recipe: Recipe) -> Program:
@@ -77,12 +82,13 @@ def _emit(code: list[_Line], steps: Iterable[Step], failing: _Label, *, presses_
     for step in steps:
         if isinstance(step, Block):
             always = _Label()
+            since = len(code)
             _emit(code, step.steps, always, presses_on=False)
             always.at = len(code)
             _emit(code, step.always, failing, presses_on=True)
             # Among steps that press on, an earlier failure must not end the rest here.
             if not presses_on:
-                code.append(failing)
+                code.append((since, failing))
         else:
             code.append((step, failing, presses_on))
 
@@ -93,8 +99,8 @@ def _resolved(code: list[_Line]) -> Program:
         match line:
             case End():
                 program.append(line)
-            case _Label(at=at):
-                program.append(Rethrow(at))
+            case (since, label):
+                program.append(Rethrow(since, label.at))
             case (step, label, presses_on):
                 program.append(Do(step, label.at, presses_on))
     return tuple(program)

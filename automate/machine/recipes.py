@@ -3,31 +3,28 @@
 No clock, no chance, no I/O: the same inputs give the same outputs. Moments are seconds since
 *origin*, which the wall clock of schedules is counted from. Hand over timers first: call `due`
 until `wake_at` lies ahead of a moment before that moment's inputs. Sending, asking the panel
-and telling people is left to whoever owns the machine.
+and telling people is left to whoever owns the machine; what a run does next, to `runs`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from zlib import crc32
 
+from automate.errors import UsageError
 from automate.machine import doing
-from automate.machine.actions import Output, Traced
+from automate.machine.actions import Output
 from automate.machine.doing import Answer
 from automate.machine.matching import Values, match_change, match_fall, match_line
-from automate.machine.program import Do, End, Program, Rethrow, compile_escalation, compile_recipe
-from automate.machine.stage import Done, Failed, Manner, Needless, Outcome, Stage, Still
-from automate.machine.state import RecipeBook, Run, ServerBook, State
-from automate.machine.timers import Timer, Timers
+from automate.machine.runs import Runs
+from automate.machine.stage import Manner
+from automate.machine.state import OldLines, RecipeBook, Run, ServerBook, State
 from automate.machine.world import Changed, Fell, Found, Occurrence
 from automate.recipe.recipe import Recipe
 from automate.recipe.schedule import next_after
-from automate.recipe.steps import Step, WaitUntil
 from automate.recipe.triggers import (
-    At,
     ConsoleLine,
     Crashed,
-    Cron,
-    Every,
     FoundOffline,
     Schedule,
     StatusChanged,
@@ -40,6 +37,11 @@ from automate.wire.messages import PowerState
 __all__ = ["RecipeMachine"]
 
 _UP: Final = (PowerState.RUNNING, PowerState.STARTING)
+# The daemon answers `send logs` with the last 150 lines, all within a millisecond or so (PROBED
+# 5); nothing marks them. A second leaves room for a slow road, 50 ms for a slow daemon.
+_OLD_LINES: Final = 150
+_OLD_LINES_BEGIN_SECONDS: Final = 1.0
+_OLD_LINES_APART_SECONDS: Final = 0.05
 
 
 class RecipeMachine:
@@ -47,6 +49,9 @@ class RecipeMachine:
 
     *servers* maps each server's id to the name that texts use for it. *recipes* act in the
     order given wherever several act at one moment.
+
+    Raises:
+        UsageError: two recipes have one name.
     """
 
     def __init__(
@@ -57,27 +62,23 @@ class RecipeMachine:
         origin: datetime,
         manner: Manner | None = None,
     ) -> None:
-        self._recipes = list(recipes)
-        self._names = dict(servers)
-        self._origin = origin
-        self._manner = manner or Manner()
-        self._programs: dict[str, Program] = {r.name: compile_recipe(r) for r in recipes}
-        self._escalations: dict[str, Program] = {r.name: compile_escalation(r) for r in recipes}
-        self._ranks = {recipe.name: rank for rank, recipe in enumerate(recipes)}
+        self._recipes = {recipe.name: recipe for recipe in recipes}
+        if len(self._recipes) < len(recipes):
+            raise UsageError("two recipes have the same name; give each its own")
+        self._origin = origin.astimezone(UTC)
+        self._ranks = {name: rank for rank, name in enumerate(self._recipes)}
         self._servers = list(servers)
         self._server_ranks = {server: rank for rank, server in enumerate(servers)}
-        self._line_triggers = [
-            (recipe, trigger)
-            for recipe in recipes
-            for trigger in recipe.when
-            if isinstance(trigger, ConsoleLine)
-        ]
-        self._timers = Timers()
-        self._output: list[Output] = []
-        self.state = State()
-        for server in servers:
-            self._open_books(server)
-            self._schedule_all(server, 0.0)
+        self._heeds_lines = any(
+            isinstance(trigger, ConsoleLine) for recipe in recipes for trigger in recipe.when
+        )
+        self._runs = Runs(recipes, servers, manner=manner or Manner())
+        self._open_books(0.0)
+
+    @property
+    def state(self) -> State:
+        """Everything remembered; for reading."""
+        return self._runs.state
 
     # ------------------------------------------------------------ inputs
 
@@ -85,76 +86,105 @@ class RecipeMachine:
         """Return what to do now that the server said *message*."""
         book = self.state.servers[server]
         if type(message) is m.ConsoleOutput and daemon_line(message.line) is None:
-            if self._line_triggers or self.state.runs:
+            if book.old_lines and self._is_old(book, book.old_lines, at):
+                return []
+            if self._heeds_lines or self.state.runs:
                 self._said(server, clean(message.line), at)
         else:
-            world = book.world
-            settles_at = world.settles_at
-            for occurrence in world.observe(message, at):
+            settles_at = book.world.settles_at
+            for occurrence in book.world.observe(message, at):
                 self._happened(server, occurrence, at)
-            if world.settles_at is not None and world.settles_at != settles_at:
-                self._timers.add((world.settles_at, self._server_ranks[server], -1, 0))
+            if book.world.settles_at != settles_at:
+                self._set_settling(server)
         return self._taken()
 
-    def linked(self, server: str, at: float) -> list[Output]:
-        """Return what to do now that the server can be reached."""
-        book = self.state.servers[server]
-        book.connected = True
-        for run in self._runs(server):
-            self._go_on(run, at, doing.linked)
+    def linked(self, server: str, at: float, *, asks_logs: bool = True) -> list[Output]:
+        """Return what to do now that the server can be reached.
+
+        *asks_logs*: the last console lines are asked for at once, so `logs_asked` is implied.
+        """
+        self.state.servers[server].connected = True
+        if asks_logs:
+            self.logs_asked(server, at)
+        for run in self._runs.of(server):
+            self._runs.go_on(run, at, doing.linked)
         return self._taken()
+
+    def logs_asked(self, server: str, at: float) -> None:
+        """Note that the last console lines are asked for: they come again, and are not news."""
+        until = at + _OLD_LINES_BEGIN_SECONDS
+        self.state.servers[server].old_lines = OldLines(_OLD_LINES, until)
 
     def unlinked(self, server: str, at: float) -> list[Output]:
         """Return what to do now that the connection is lost, and with it what happens next."""
-        book = self.state.servers[server]
-        book.connected = False
-        book.world.lose_sight()
-        return self._taken()
+        self.state.servers[server].connected = False
+        return self.blinded(server, at)
 
     def blinded(self, server: str, at: float) -> list[Output]:
         """Return what to do now that events are being lost on a connection that stands."""
         self.state.servers[server].world.lose_sight()
+        self._set_settling(server)
         return self._taken()
 
     def asked(self, server: str, recipe: str, at: float) -> list[Output]:
-        """Return what to do now that somebody asks for *recipe*."""
-        self._fire(server, self._recipes[self._ranks[recipe]], at, at, {})
+        """Return what to do now that somebody asks for *recipe*.
+
+        Raises:
+            UsageError: there is no such recipe.
+        """
+        if recipe not in self._recipes:
+            raise UsageError(
+                f"no recipe is called {recipe!r}; there are: {', '.join(sorted(self._recipes))}"
+            )
+        self._fire(server, self._recipes[recipe], at, at, {})
         return self._taken()
 
     def answered(self, call: int, answer: Answer, at: float) -> list[Output]:
         """Return what to do now that an action's *call* has its *answer*."""
-        for run in list(self.state.runs.values()):
+        for run in self._runs.in_order():
             if run.waiting and run.waiting.call == call:
                 run.waiting.call = None
-                self._go_on(run, at, lambda step, stage: doing.answered(step, stage, answer))
+                self._runs.go_on(run, at, lambda step, stage: doing.answered(step, stage, answer))
         return self._taken()
 
     def due(self, at: float) -> list[Output]:
         """Return what to do at the next moment that is due by *at*; see `wake_at`."""
-        timer = self._timers.pop(at)
+        timer = self._runs.timers.pop(at)
         if timer is not None:
-            self._timer_due(timer)
+            moment, server_rank, recipe_rank, number = timer
+            server = self._servers[server_rank]
+            if recipe_rank < 0:
+                self._settle(server, moment)
+            elif number > 0:
+                self._runs.due(number, moment)
+            else:
+                self._schedule_due(server, list(self._recipes.values())[recipe_rank], moment)
         return self._taken()
 
     def over(self, at: float) -> list[Output]:
         """Return what to do now that the tape is over: schedules stop, nobody answers."""
-        self._manner.answers = False
-        for books in self.state.servers.values():
-            for book in books.recipes.values():
-                book.due = [None] * len(book.due)
-        for run in list(self.state.runs.values()):
-            self._go_on(run, at, doing.over)
+        self._runs.manner.answers = False
+        for server, books in self.state.servers.items():
+            for name, book in books.recipes.items():
+                self._set_schedules(server, name, [None] * len(book.due))
+        for run in self._runs.in_order():
+            self._runs.go_on(run, at, doing.over)
         return self._taken()
 
     @property
     def wake_at(self) -> float | None:
         """The moment at which `due` is to be called next, if nothing else happens before."""
-        return self._timers.next_at
+        return self._runs.timers.next_at
 
     @property
     def busy(self) -> list[Run]:
         """The runs that are not over."""
-        return list(self.state.runs.values())
+        return self._runs.in_order()
+
+    @property
+    def is_settling(self) -> bool:
+        """Whether something that happened is still to be told, as soon as it is certain."""
+        return any(book.world.settles_at is not None for book in self.state.servers.values())
 
     # ------------------------------------------------------------ saving
 
@@ -164,262 +194,150 @@ class RecipeMachine:
 
         return cattrs.unstructure(self.state)
 
-    def restore(self, saved: Any) -> None:
-        """Go on from a *saved* state; moments still count from the same origin."""
+    def restore(self, saved: Any, *, at: float = 0.0) -> list[Output]:
+        """Go on from a *saved* state; moments still count from the same origin.
+
+        Returned is what ends by it: runs of recipes that were changed or are gone. Schedules
+        that were due before *at* are skipped. Where a connection stood, call `unlinked` next.
+        """
         import cattrs  # slow to import, and only needed here
 
-        self.state = cattrs.structure(saved, State)
-        self._timers = Timers()
-        for server, books in self.state.servers.items():
-            if books.world.settles_at is not None:
-                self._timers.add((books.world.settles_at, self._server_ranks[server], -1, 0))
+        old = cattrs.structure(saved, State)
+        state = self.state
+        same = {name for name, made_of in state.recipes.items() if old.recipes.get(name) == made_of}
+        state.last_run, state.last_call = old.last_run, old.last_call
+        for server, old_books in old.servers.items():
+            if server not in state.servers:
+                continue
+            books = state.servers[server]
+            books.world, books.connected = old_books.world, old_books.connected
+            books.old_lines = old_books.old_lines
+            books.recipes |= {name: old_books.recipes[name] for name in same}
+            self._set_settling(server)
+        for server, books in state.servers.items():
             for name, book in books.recipes.items():
-                for number, moment in enumerate(book.due):
-                    self._add_schedule(server, name, number, moment)
-        for run in self.state.runs.values():
-            self._add_timers(run)
+                moments = zip(self._recipes[name].when, book.due, strict=True)
+                due = [
+                    moment if moment is None or moment >= at else self._next(trigger, at)
+                    for trigger, moment in moments
+                ]
+                self._set_schedules(server, name, due)
+        for run in old.runs.values():
+            if run.recipe in same and run.server in state.servers:
+                state.runs[run.id] = run
+                self._runs.set_timers(run)
+            else:
+                reason = "its recipe or its server was changed while it ran"
+                self._runs.trace(run.server, run.recipe, run.id, "failed", reason)
+        return self._taken()
 
     # ------------------------------------------------------------ what happens
 
+    def _is_old(self, book: ServerBook, lines: OldLines, at: float) -> bool:
+        """Whether the line said now was said before, and only comes as an answer."""
+        if lines.left > 0 and at <= lines.until:
+            lines.left -= 1
+            lines.until = at + _OLD_LINES_APART_SECONDS
+            return True
+        book.old_lines = None
+        return False
+
     def _said(self, server: str, line: str, at: float) -> None:
-        for run in self._runs(server):
-            if self._waits_for_line(run):
-                self._go_on(run, at, lambda step, stage: doing.said(step, stage, line))
-        for recipe, trigger in self._line_triggers:
-            values = match_line(trigger, line)
+        for run in self._runs.of(server):
+            if self._runs.waits_for_line(run):
+                self._runs.go_on(run, at, lambda step, stage: doing.said(step, stage, line))
+        if not self._heeds_lines:
+            return
+        for recipe in self._recipes.values():
+            found = (match_line(one, line) for one in recipe.when if isinstance(one, ConsoleLine))
+            values = next((values for values in found if values is not None), None)
             if values is not None:
                 self._fire(server, recipe, at, at, values)
 
     def _happened(self, server: str, occurrence: Occurrence, at: float) -> None:
-        for run in self._runs(server):
-            self._go_on(run, at, lambda step, stage: doing.happened(step, stage, occurrence))
-        for recipe in self._recipes:
-            for trigger in recipe.when:
-                values = _match(trigger, occurrence)
-                if values is not None:
-                    moment = occurrence.fall.at if isinstance(occurrence, Fell) else at
-                    self._fire(server, recipe, moment, at, values)
-                    break
+        for run in self._runs.of(server):
+            self._runs.go_on(run, at, lambda step, stage: doing.happened(step, stage, occurrence))
+        moment = occurrence.fall.at if isinstance(occurrence, Fell) else at
+        for recipe in self._recipes.values():
+            found = (_match(trigger, occurrence) for trigger in recipe.when)
+            values = next((values for values in found if values is not None), None)
+            if values is not None:
+                self._fire(server, recipe, moment, at, values)
 
-    def _timer_due(self, timer: Timer) -> None:
-        at, server_rank, recipe_rank, number = timer
-        server = self._servers[server_rank]
-        if recipe_rank < 0:
-            for occurrence in self.state.servers[server].world.settle(at):
-                self._happened(server, occurrence, at)
-        elif number <= 0:
-            self._schedule_due(server, self._recipes[recipe_rank], -number, at)
-        else:
-            run = self.state.runs.get(number)
-            if run and run.waiting and at in (run.waiting.until, run.waiting.again):
-                self._go_on(run, at, doing.due)
+    def _settle(self, server: str, at: float) -> None:
+        for occurrence in self.state.servers[server].world.settle(at):
+            self._happened(server, occurrence, at)
+        self._set_settling(server)
+
+    def _set_settling(self, server: str) -> None:
+        settles_at = self.state.servers[server].world.settles_at
+        self._runs.timers.put((self._server_ranks[server], -1, 0), (settles_at,))
 
     # ------------------------------------------------------------ schedules
 
-    def _open_books(self, server: str) -> None:
-        books = {recipe.name: RecipeBook() for recipe in self._recipes}
-        self.state.servers[server] = ServerBook(recipes=books)
-
-    def _schedule_all(self, server: str, at: float) -> None:
-        for recipe in self._recipes:
-            book = self.state.servers[server].recipes[recipe.name]
-            book.due = [self._next(trigger, at) for trigger in recipe.when]
-            for number, moment in enumerate(book.due):
-                self._add_schedule(server, recipe.name, number, moment)
+    def _open_books(self, at: float) -> None:
+        for name, recipe in self._recipes.items():
+            self.state.recipes[name] = crc32(repr(recipe).encode("utf-8", "surrogatepass"))
+        for server in self._servers:
+            books = {name: RecipeBook() for name in self._recipes}
+            self.state.servers[server] = ServerBook(recipes=books)
+            for name, recipe in self._recipes.items():
+                due = [self._next(trigger, at) for trigger in recipe.when]
+                self._set_schedules(server, name, due)
 
     def _next(self, trigger: Trigger, at: float) -> float | None:
         if not isinstance(trigger, Schedule):
             return None
-        moment = next_after(trigger, self._origin.astimezone(UTC) + timedelta(seconds=at))
+        moment = next_after(trigger, self._origin + timedelta(seconds=at))
         return None if moment is None else (moment - self._origin).total_seconds()
 
-    def _add_schedule(self, server: str, recipe: str, number: int, moment: float | None) -> None:
-        if moment is not None:
-            place = (self._server_ranks[server], self._ranks[recipe], -number)
-            self._timers.add((moment, *place))
+    def _set_schedules(self, server: str, recipe: str, due: list[float | None]) -> None:
+        self.state.servers[server].recipes[recipe].due = due
+        # One place for all of them: what is due by two of them at one moment is due once.
+        self._runs.timers.put((self._server_ranks[server], self._ranks[recipe], 0), due)
 
-    def _schedule_due(self, server: str, recipe: Recipe, number: int, at: float) -> None:
-        book = self.state.servers[server].recipes[recipe.name]
-        if book.due[number] != at:
-            return
-        book.due[number] = self._next(recipe.when[number], at)
-        self._add_schedule(server, recipe.name, number, book.due[number])
+    def _schedule_due(self, server: str, recipe: Recipe, at: float) -> None:
+        due = self.state.servers[server].recipes[recipe.name].due
+        later = [
+            self._next(trigger, at) if moment == at else moment
+            for trigger, moment in zip(recipe.when, due, strict=True)
+        ]
+        self._set_schedules(server, recipe.name, later)
         self._fire(server, recipe, at, at, {})
 
-    # ------------------------------------------------------------ runs
+    # ------------------------------------------------------------ setting off
 
     def _fire(self, server: str, recipe: Recipe, moment: float, at: float, values: Values) -> None:
         """Begin a run of *recipe*, if nothing holds it back; it counts from *moment*."""
         books = self.state.servers[server]
         book = books.recipes[recipe.name]
         reason = self._held_back(server, recipe, books)
-        if reason is not None:
-            self._trace(server, recipe.name, None, "held back", reason)
-            return
         escalating = False
-        if recipe.limit:
+        if reason is None and recipe.limit:
             since = moment - recipe.limit.within_seconds
             book.triggered = [one for one in book.triggered if one > since]
             escalating = len(book.triggered) >= recipe.limit.times
             if escalating and book.gave_up:
-                self._trace(server, recipe.name, None, "held back", str(recipe.limit))
-                return
-            book.gave_up = escalating
-            if not escalating:
+                reason = str(recipe.limit)
+            elif not escalating:
                 book.triggered.append(moment)
-        self._begin(server, recipe, moment, at, values, escalating=escalating)
+            book.gave_up = escalating
+        if reason is not None:
+            self._runs.trace(server, recipe.name, None, "held back", reason)
+        else:
+            self._runs.begin(server, recipe.name, moment, at, values, escalating=escalating)
 
     def _held_back(self, server: str, recipe: Recipe, books: ServerBook) -> str | None:
         if recipe.only_if and books.world.status not in recipe.only_if.states:
             return f"the server is {books.world.status or 'in an unknown state'}"
-        if any(run.recipe == recipe.name for run in self._runs(server)):
+        if self._runs.is_running(server, recipe.name):
             return "it is still running"
         return None
 
-    def _begin(
-        self,
-        server: str,
-        recipe: Recipe,
-        moment: float,
-        at: float,
-        values: Values,
-        *,
-        escalating: bool,
-    ) -> None:
-        self.state.last_run += 1
-        book = self.state.servers[server].recipes[recipe.name]
-        known = {
-            "server": self._names[server],
-            "server_id": server,
-            "recipe": recipe.name,
-            "attempt": str(book.attempts + 1),
-        }
-        run = Run(
-            id=self.state.last_run,
-            server=server,
-            recipe=recipe.name,
-            escalating=escalating,
-            cursor=moment,
-            values=known | values,
-        )
-        self.state.runs[run.id] = run
-        self._trace(server, recipe.name, run.id, "triggered", values.get("reason", ""))
-        self._advance(run, at)
-
-    def _advance(self, run: Run, at: float) -> None:
-        """Go through the program until a step waits, or the run is over."""
-        program = self._program(run)
-        while True:
-            match program[run.position]:
-                case Do(step=step):
-                    outcome = doing.begin(step, self._stage(run, at))
-                    if isinstance(outcome, Still):
-                        self._trace(run.server, run.recipe, run.id, "step", str(step))
-                        self._add_timers(run)
-                        return
-                    # A step that takes no time leaves the cursor where it is: a pause after
-                    # it still counts from the trigger's moment.
-                    self._end_step(run, outcome, at, cursor=run.cursor)
-                case Rethrow(on_failure=place):
-                    ending = run.error is not None or run.needless is not None
-                    run.position = place if ending else run.position + 1
-                case End(only_if_fine=True) if run.error is not None:
-                    run.position += 1
-                case End():
-                    self._finish(run)
-                    return
-
-    def _go_on(self, run: Run, at: float, ask: Callable[[Step, Stage], Outcome]) -> None:
-        """Ask the step that *run* waits in how it stands, and go on if it is over."""
-        instruction = self._program(run)[run.position]
-        if run.waiting is None or not isinstance(instruction, Do):
-            return
-        waiting = run.waiting
-        moments = (waiting.until, waiting.again)
-        outcome = ask(instruction.step, self._stage(run, at))
-        if isinstance(outcome, Still):
-            if moments != (waiting.until, waiting.again):
-                self._add_timers(run)
-            return
-        reached = waiting.until if waiting.until is not None and waiting.until <= at else at
-        self._end_step(run, outcome, at, cursor=reached)
-        self._advance(run, at)
-
-    def _end_step(self, run: Run, outcome: Outcome, at: float, *, cursor: float) -> None:
-        instruction = self._program(run)[run.position]
-        assert isinstance(instruction, Do)
-        run.waiting = None
-        run.cursor = cursor
-        match outcome:
-            case Failed(reason=reason):
-                self._trace(run.server, run.recipe, run.id, "step failed", reason)
-                if run.error is None:
-                    run.error = run.values["error"] = reason
-                run.position = (
-                    run.position + 1 if instruction.presses_on else instruction.on_failure
-                )
-            case Needless(reason=reason) if not instruction.presses_on:
-                run.needless = reason
-                run.position = instruction.on_failure
-            case Done() | Needless() | Still():
-                run.position += 1
-
-    def _finish(self, run: Run) -> None:
-        del self.state.runs[run.id]
-        if run.error is not None:
-            self._trace(run.server, run.recipe, run.id, "failed", run.error)
-        else:
-            self._trace(run.server, run.recipe, run.id, "done", run.needless or "")
-
-    # ------------------------------------------------------------ small things
-
-    def _program(self, run: Run) -> Program:
-        return (self._escalations if run.escalating else self._programs)[run.recipe]
-
-    def _stage(self, run: Run, at: float) -> Stage:
-        books = self.state.servers[run.server]
-        return Stage(
-            state=self.state,
-            server=books,
-            book=books.recipes[run.recipe],
-            run=run,
-            manner=self._manner,
-            at=at,
-            output=self._output,
-        )
-
-    def _runs(self, server: str) -> list[Run]:
-        """Return the server's runs, in the order of the recipes."""
-        if not self.state.runs:
-            return []
-        mine = [run for run in self.state.runs.values() if run.server == server]
-        return sorted(mine, key=lambda run: (self._ranks[run.recipe], run.id))
-
-    def _waits_for_line(self, run: Run) -> bool:
-        instruction = self._program(run)[run.position]
-        return (
-            isinstance(instruction, Do)
-            and isinstance(instruction.step, WaitUntil)
-            and isinstance(instruction.step.trigger, ConsoleLine)
-        )
-
-    def _add_timers(self, run: Run) -> None:
-        if run.waiting is None:
-            return
-        place = (self._server_ranks[run.server], self._ranks[run.recipe], run.id)
-        for moment in {run.waiting.until, run.waiting.again}:
-            if moment is not None:
-                self._timers.add((moment, *place))
-
-    def _trace(
-        self, server: str, recipe: str, run: int | None, what: str, detail: str = ""
-    ) -> None:
-        self._output.append(Traced(server=server, recipe=recipe, run=run, what=what, detail=detail))
-
     def _taken(self) -> list[Output]:
-        if not self._output:
-            return self._output
-        output, self._output = self._output, []
+        output = self._runs.output
+        if output:
+            self._runs.output = []
         return output
 
 
@@ -432,7 +350,5 @@ def _match(trigger: Trigger, occurrence: Occurrence) -> Values | None:
             return match_change(trigger, occurrence)
         case FoundOffline(), Found(was=was, to=PowerState.OFFLINE) if was in _UP:
             return {"reason": "was found offline after a lost connection"}
-        case ((Every() | At() | Cron()), _):
-            return None
         case _:
             return None

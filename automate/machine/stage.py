@@ -15,7 +15,7 @@ from automate.machine.actions import (
     Traced,
 )
 from automate.machine.state import RecipeBook, Run, ServerBook, State
-from automate.recipe.template import render
+from automate.recipe.template import TOLD_LIMIT, render
 from automate.wire.messages import ClientMessage, PowerAction, SendCommand, SetState
 
 __all__ = ["DONE", "WAITING", "Done", "Failed", "Manner", "Needless", "Outcome", "Stage", "Still"]
@@ -90,8 +90,11 @@ class Stage:
 
     def command(self, text: str, *, within: str = "{text}") -> Outcome:
         """Have a command sent, its names filled in; fails where the game would not get it."""
+        said = render(text, self.run.values, within=within)
+        if not said.strip():
+            return Failed(f"send command: nothing is left of {text!r}; an empty line is no command")
         try:
-            self.send(SendCommand(render(text, self.run.values, within=within)))
+            self.send(SendCommand(said))
         except MessageError as error:
             return Failed(str(error))
         return DONE
@@ -114,7 +117,9 @@ class Stage:
 
     def tell(self, text: str) -> None:
         """Have the admin told."""
-        self.output.append(Tell(text=render(text, self.run.values), **self._place()))
+        # A person can read more than a game's terminal takes, and an error may need it.
+        told = render(text, self.run.values, limit=TOLD_LIMIT)
+        self.output.append(Tell(text=told, **self._place()))
 
     def call_python(self, name: str) -> int:
         """Have a Python function called; the number of the call is returned."""

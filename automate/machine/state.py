@@ -4,7 +4,7 @@ from attrs import Factory, define
 
 from automate.machine.world import World
 
-__all__ = ["RecipeBook", "Run", "ServerBook", "State", "Waiting"]
+__all__ = ["OldLines", "RecipeBook", "Run", "ServerBook", "State", "Waiting"]
 
 
 @define(kw_only=True)
@@ -34,6 +34,8 @@ class Run:
     cursor: float
     position: int = 0
     error: str | None = None
+    # Where the last step was that failed or left nothing to do.
+    broken_at: int | None = None
     # Why the run ends early although nothing failed.
     needless: str | None = None
     values: dict[str, str] = Factory(dict)
@@ -54,11 +56,20 @@ class RecipeBook:
 
 
 @define
+class OldLines:
+    """Console lines that may be coming although they were said before: an answer to `SendLogs`."""
+
+    left: int
+    until: float
+
+
+@define
 class ServerBook:
     """What is remembered of one server."""
 
     world: World = Factory(World)
     connected: bool = False
+    old_lines: OldLines | None = None
     recipes: dict[str, RecipeBook] = Factory(dict)
 
 
@@ -67,6 +78,8 @@ class State:
     """All of it, by server."""
 
     servers: dict[str, ServerBook] = Factory(dict)
+    # A checksum of each recipe: a run can't go on in one that was changed meanwhile.
+    recipes: dict[str, int] = Factory(dict)
     runs: dict[int, Run] = Factory(dict)
     last_run: int = 0
     last_call: int = 0

@@ -30,8 +30,15 @@ __all__ = [
 # The daemon's lines about a crash came 5 to 20 ms after `offline` (PROBED 4.4); a second is
 # ample on a busy node and still far below any pause a recipe would make.
 SETTLE_SECONDS: Final = 1.0
+# Stats come each 1.00 to 1.03 s (PROBED 7.2): said twice, half a second apart, is no stray.
+_TWICE_SECONDS: Final = 0.5
 _STATES: Final = {state.value: state for state in PowerState}
 _UP: Final = (PowerState.RUNNING, PowerState.STARTING)
+# A state that only the stats showed, and the status that proves the server went through it.
+_PASSED: Final = (
+    (PowerState.STOPPING, PowerState.OFFLINE),
+    (PowerState.OFFLINE, PowerState.STARTING),
+)
 # How many ended backups are remembered: the event can come before the panel's answer that
 # says which backup is ours.
 _BACKUPS_KEPT: Final = 32
@@ -76,6 +83,26 @@ class Fall:
             return f"ran out of memory{code}"
         return f"ended by itself{code}" if self.exit_code == 0 else f"crashed{code}"
 
+    def learn(self, report: CrashNoted | RestartAborted) -> None:
+        """Take in what the daemon says of it."""
+        match report:
+            case CrashNoted(exit_code=int(code)):
+                self.exit_code = code
+            case CrashNoted(out_of_memory=bool(out_of_memory)):
+                self.out_of_memory = out_of_memory
+            case RestartAborted():
+                self.gave_up = True
+
+    def contradicts(self, report: CrashNoted | RestartAborted) -> bool:
+        """Whether *report* must be about another crash: it has one exit code and no more."""
+        match report:
+            case CrashNoted(exit_code=int(code)):
+                return self.exit_code not in (None, code)
+            case CrashNoted(out_of_memory=bool(out_of_memory)):
+                return self.out_of_memory not in (None, out_of_memory)
+            case _:
+                return False
+
 
 @frozen
 class Fell:
@@ -108,9 +135,13 @@ class Doubt:
     at: float
 
     @property
-    def believed_at(self) -> float:
-        """When it is believed, unless a status event clears it up before."""
-        return self.at + SETTLE_SECONDS
+    def believed_at(self) -> float | None:
+        """When it is believed, unless something clears it up before; ``None``: not by itself.
+
+        Of a server that is offline there is one report and no more; of any other there is one
+        each second, so that a stray one, overtaken by a status, is not taken for the truth.
+        """
+        return self.at + SETTLE_SECONDS if self.state is PowerState.OFFLINE else None
 
 
 @define
@@ -130,8 +161,9 @@ class World:
         """Return what happened, by a *message* that is no game's console line."""
         match message:
             case m.StatusChanged(status=status):
+                passed = self._pass_through(status)
                 self.doubt = None
-                return self._become(status, at)
+                return [*passed, *self._become(status, at)]
             case m.StatsReported(stats=stats):
                 return self._weigh(stats.state, at)
             case m.ConsoleOutput(line=line):
@@ -149,16 +181,19 @@ class World:
         return []
 
     def lose_sight(self) -> None:
-        """Note that something may be missed from here on: the link is lost, or the token."""
+        """Note that something may be missed from here on: the link is lost, or the token.
+
+        A fall that was seen is told all the same: the link stood when it happened.
+        """
         self.gap = True
-        self.fall = self.early = self.doubt = None
+        self.early = self.doubt = None
 
     def settle(self, at: float) -> list[Occurrence]:
         """Return what is certain by *at*: crashes that settled, states of stats believed."""
         happened: list[Occurrence] = []
-        if self.doubt and self.doubt.believed_at <= at:
-            doubt, self.doubt = self.doubt, None
-            happened += self._become(doubt.state, doubt.at)
+        believed_at = self.doubt.believed_at if self.doubt else None
+        if believed_at is not None and believed_at <= at:
+            happened += self._believe()
         if self.fall and self.fall.told_at <= at:
             happened += self._tell_fall()
         return happened
@@ -170,7 +205,7 @@ class World:
             *([self.fall.told_at] if self.fall else []),
             *([self.doubt.believed_at] if self.doubt else []),
         ]
-        return min(moments, default=None)
+        return min((moment for moment in moments if moment is not None), default=None)
 
     def _become(self, status: PowerState, at: float) -> list[Occurrence]:
         was, self.status = self.status, status
@@ -206,30 +241,45 @@ class World:
         state = _STATES.get(said or "")
         if state is None:
             return []
-        if self.gap and self.status is not None:
+        if self.gap:
             # After a lost token no status is sent again; the stats are the first to tell.
             return self._become(state, at)
-        if state is self.status or self.status is None:
+        if state is self.status:
             self.doubt = None
         elif self.doubt is None or self.doubt.state is not state:
+            passed = self._pass_through(state)
             self.doubt = Doubt(state, at)
+            return passed
+        elif at - self.doubt.at >= _TWICE_SECONDS:
+            return self._believe()
+        return []
+
+    def _believe(self) -> list[Occurrence]:
+        doubt, self.doubt = self.doubt, None
+        return [] if doubt is None else self._become(doubt.state, doubt.at)
+
+    def _pass_through(self, now: PowerState) -> list[Occurrence]:
+        """Believe the stats if what is heard *now* can only come after the state they showed.
+
+        A stop whose ``stopping`` was dropped is no crash, and a crash that the daemon answered
+        at once is one, although its ``offline`` was dropped.
+        """
+        if self.doubt and self.status in _UP and (self.doubt.state, now) in _PASSED:
+            return self._believe()
         return []
 
     def _read(self, said: str | None, at: float) -> None:
         report = None if said is None else crash_report(said)
-        if report is None:
-            return
-        if self.fall is None and (self.early is None or report == CrashNoted()):
+        if report is not None:
+            self._fall_meant(report, at).learn(report)
+
+    def _fall_meant(self, report: CrashNoted | RestartAborted, at: float) -> Fall:
+        """Return the fall that *report* is about: the one seen, or one whose status is to come."""
+        if self.fall and not self.fall.contradicts(report):
+            return self.fall
+        if self.early is None or at - self.early.at > SETTLE_SECONDS:
             self.early = Fall(at=at)
-        fall = self.fall or self.early
-        assert fall is not None
-        match report:
-            case CrashNoted(exit_code=int(code)):
-                fall.exit_code = code
-            case CrashNoted(out_of_memory=bool(out_of_memory)):
-                fall.out_of_memory = out_of_memory
-            case RestartAborted():
-                fall.gave_up = True
+        return self.early
 
     def _end_backup(self, message: m.BackupCompleted) -> BackupEnded:
         self.backups[message.uuid] = message.is_successful

@@ -11,11 +11,13 @@ from typing import Final
 
 from automate.errors import RecipeError
 
-__all__ = ["CAPTURED_LIMIT", "names_in", "render"]
+__all__ = ["CAPTURED_LIMIT", "TOLD_LIMIT", "names_in", "render"]
 
 # A player's name is at most 16 characters in Minecraft; a hundred leaves room for any game.
 CAPTURED_LIMIT: Final = 100
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\ud800-\udfff]+")
+# What is told to people may be longer: a reason, or a whole line of the console.
+TOLD_LIMIT: Final = 500
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
 
 def names_in(text: str) -> list[str]:
@@ -33,30 +35,39 @@ def names_in(text: str) -> list[str]:
         if name is None:
             continue
         if not name.isidentifier() or form or conversion:
+            found = name + (f"!{conversion}" if conversion else "") + (f":{form}" if form else "")
             raise RecipeError(
-                f"{text!r}: expected a plain name in braces, found {{{name}}}; "
+                f"{text!r}: expected a plain name in braces, found {{{found}}}; "
                 "write {{ and }} for braces themselves"
             )
         names.append(name)
     return names
 
 
-def render(text: str, values: Mapping[str, str], *, within: str = "{text}") -> str:
+def render(
+    text: str,
+    values: Mapping[str, str],
+    *,
+    within: str = "{text}",
+    limit: int = CAPTURED_LIMIT,
+) -> str:
     """Return *text* with each name replaced by its harmless value; unknown names stay empty.
 
-    *within* is a frame to put the whole into, as ``{text}`` (the way of an announcement).
+    *within* is a frame to put the whole into, as ``{text}`` (the way of an announcement);
+    *limit* is the most characters that a value may bring in.
     """
-    said = _fill(text, values, {})
-    return said if within == "{text}" else _fill(within, values, {"text": said})
+    harmless = {name: _harmless(value, limit) for name, value in values.items()}
+    said = _fill(text, harmless)
+    return said if within == "{text}" else _fill(within, harmless | {"text": said})
 
 
-def _fill(text: str, values: Mapping[str, str], trusted: Mapping[str, str]) -> str:
+def _fill(text: str, values: Mapping[str, str]) -> str:
     return "".join(
-        literal + ("" if name is None else trusted.get(name) or _harmless(values.get(name, "")))
+        literal + ("" if name is None else values.get(name, ""))
         for literal, name, _, _ in Formatter().parse(text)
     )
 
 
-def _harmless(value: str) -> str:
+def _harmless(value: str, limit: int) -> str:
     """Return *value* as one short line: it can never become a second command."""
-    return _CONTROL.sub(" ", value)[:CAPTURED_LIMIT]
+    return _CONTROL.sub(" ", value)[:limit]

@@ -84,29 +84,29 @@ class Stage:
         """Let time pass, to *at*."""
         while (wake_at := self.tape.wake_at) is not None and wake_at <= at:
             self.now = max(self.now, wake_at)
-            self._note(self.tape.tick(self.now))
+            self.note(self.tape.tick(self.now))
         self.now = at
 
     def do(self, at: float, *happened: Opened | Said | Closed) -> None:
         """Let live clients do something at *at*."""
         self._arrive(at)
         for one in happened:
-            self._note(self.tape.handle(one, at))
+            self.note(self.tape.handle(one, at))
 
     def call(self, at: float, method: str, path: str, body: Any = None) -> Any:
         self._arrive(at)
         reply, outputs = self.tape.call(method, path, body, at)
-        self._note(outputs)
+        self.note(outputs)
         return reply
 
     def _arrive(self, at: float) -> None:
         """Let time pass until just before *at*: what comes in then is first."""
         while (wake_at := self.tape.wake_at) is not None and wake_at < at:
             self.now = max(self.now, wake_at)
-            self._note(self.tape.tick(self.now))
+            self.note(self.tape.tick(self.now))
         self.now = at
 
-    def _note(self, outputs: list[Output]) -> None:
+    def note(self, outputs: list[Output]) -> None:
         self.heard += [(round(self.now, 4), output) for output in outputs]
 
     def frames(self, socket: int = 1) -> list[tuple[float, str]]:

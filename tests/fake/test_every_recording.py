@@ -52,9 +52,7 @@ def what_was_recorded(recording: Recording) -> tuple[dict[int, list[str]], list[
 
 @pytest.mark.parametrize("speed", [1.0, 7.3])
 @pytest.mark.parametrize("name", NAMES)
-def test_the_same_questions_get_the_same_frames(
-    name: str, speed: float, recordings: Path
-) -> None:
+def test_the_same_questions_get_the_same_frames(name: str, speed: float, recordings: Path) -> None:
     recording = read_recording(recordings / f"{name}.jsonl")
 
     stage, answers = play_the_client_again(recording, speed)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from attrs import define
+from attrs import define, evolve
 
 from automate.errors import (
     AccessDenied,
@@ -17,7 +17,7 @@ from automate.errors import (
     PanelUnreachable,
 )
 from automate.machine import link
-from automate.machine.conversation import Conversation
+from automate.machine.conversation import Conversation, concerns
 from automate.machine.link import (
     Action,
     Ask,
@@ -593,14 +593,16 @@ def test_commands_keep_their_order_and_the_daemons_limits() -> None:
     assert gaps == [0.1] * 9 + [0.15, 1.05, 1.05]
 
 
-def test_a_reader_in_batches_sees_the_same() -> None:
-    texts = [text for _, text in frames("token-refresh")][-120:]
-    one, many = ready(), ready()
-    for text in texts:
-        one.at(50.0, FrameReceived(text))
+def test_frames_that_do_not_concern_it_change_nothing() -> None:
+    texts = [text for _, text in frames("token-refresh")]
+    scene = ready()
+    before = evolve(scene.conversation.state)
+    spared = [text for text in texts if not concerns(text)]
+    for text in spared:
+        scene.at(0.0, FrameReceived(text))
 
-    assert [(50.0, in_words(each)) for each in many.conversation.read(texts, 50.0)] == one.script
-    assert one.script
+    assert (scene.conversation.state, scene.script) == (before, [])
+    assert len(spared) > len(texts) / 2
 
 
 def test_a_token_is_in_no_repr() -> None:

@@ -1,0 +1,139 @@
+"""A sitting: sessions with several servers at once, each with its recording if wanted.
+
+Who listens is put together here; the sessions, the engine and the recorders know nothing of
+each other.
+"""
+
+import re
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+
+from automate.engine.engine import Engine, Watcher, listener_of
+from automate.errors import AutomateError, RecordingError
+from automate.live.answers import Server
+from automate.live.listener import Listener, together
+from automate.live.panel import Call, Panel
+from automate.live.recorder import Recorder, record
+from automate.live.session import Session
+from automate.machine.actions import Output, ShowBackup, Traced, action_fields
+from automate.recording.format import Header, utc_text
+from automate.recording.redaction import Redactor
+
+__all__ = [
+    "NoteTaker",
+    "header_for",
+    "keep_session",
+    "open_recorders",
+    "recording_path",
+    "sessions_for",
+]
+
+
+def header_for(server: Server, panel: Panel, *, now: datetime, title: str) -> Header:
+    """Return the header of a recording of *server* that begins *now*."""
+    return Header(server=server.uuid, started_at=utc_text(now), title=title, panel=panel.url)
+
+
+def recording_path(folder: Path, server: Server, *, now: datetime) -> Path:
+    """Return where to record *server*: a name that sorts by server, then by time."""
+    name = re.sub(r"[^\w.-]+", "-", server.name).strip("-.") or "server"
+    return folder / f"{name[:60]}-{server.id}-{now:%Y%m%dT%H%M%SZ}.jsonl"
+
+
+@asynccontextmanager
+async def open_recorders(
+    servers: Sequence[Server], panel: Panel, folder: Path, *, key: str, now: datetime
+) -> AsyncIterator[dict[str, Recorder]]:
+    """Give a recorder for each of *servers*, by uuid, writing into *folder* (made if missing).
+
+    Raises:
+        RecordingError: it can't be written there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecordingError(
+            f"{folder}: can't hold recordings: {error.strerror}; name another folder"
+        ) from None
+    async with AsyncExitStack() as stack:
+        recorders = {}
+        for server in servers:
+            path = recording_path(folder, server, now=now)
+            header = header_for(server, panel, now=now, title=path.stem)
+            redactor = Redactor(known={"key": [key]})
+            recorders[server.uuid] = await stack.enter_async_context(
+                record(path, header, redactor=redactor)
+            )
+        panel.on_call = _all_of([recorder.called for recorder in recorders.values()])
+        yield recorders
+
+
+def _all_of(several: Sequence[Callable[[Call], None]]) -> Callable[[Call], None]:
+    def tell(call: Call) -> None:
+        for each in several:
+            each(call)
+
+    return tell
+
+
+def sessions_for(
+    engine: Engine,
+    servers: Sequence[Server],
+    panel: Panel,
+    *,
+    recorders: Mapping[str, Recorder],
+    origin: str | None,
+) -> list[Session]:
+    """Return a session for each of *servers*, heard by the engine and recorded."""
+    sessions = []
+    for server in servers:
+        listeners: list[Listener] = [listener_of(engine, server.uuid)]
+        if server.uuid in recorders:
+            # The recorder comes first: what the engine does because of a frame is written
+            # after it.
+            listeners.insert(0, recorders[server.uuid])
+        session = Session(server.uuid, panel, listener=together(*listeners), origin=origin)
+        engine.add_sender(server.uuid, session)
+        sessions.append(session)
+    return sessions
+
+
+async def keep_session(session: Session) -> None:
+    """Keep *session* until cancelled; its end by an error is told by its listener alone."""
+    try:
+        await session.run()
+    except RecordingError:
+        # What can't be recorded any more is a reason to stop everything.
+        raise
+    except AutomateError:
+        pass
+
+
+class NoteTaker(Watcher):
+    """A watcher that writes what was decided into the servers' recordings."""
+
+    def __init__(self, recorders: Mapping[str, Recorder]) -> None:
+        self._recorders = recorders
+
+    def did(self, action: Output, *, dry: bool) -> None:
+        """Write an action as a step of its run."""
+        if isinstance(action, Traced | ShowBackup) or action.server not in self._recorders:
+            return
+        manner = {"dry": True} if dry else {}
+        self._recorders[action.server].note(
+            "step", recipe=action.recipe, run=action.run, action=action_fields(action), **manner
+        )
+
+    def decided(self, traced: Traced) -> None:
+        """Write a decision."""
+        if traced.server not in self._recorders:
+            return
+        detail = {"detail": traced.detail} if traced.detail else {}
+        self._recorders[traced.server].note(
+            traced.what, recipe=traced.recipe, run=traced.run, **detail
+        )
+
+    def saw(self, server: str, words: str) -> None:
+        """Write nothing: the frames say it."""

@@ -1,0 +1,510 @@
+"""A replay served in virtual time, to clients that know nothing of it."""
+
+import math
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import trio
+from trio.testing import MockClock
+from trio_websocket import (
+    ConnectionClosed,
+    ConnectionRejected,
+    HandshakeError,
+    WebSocketConnection,
+    open_websocket_url,
+)
+
+from automate.errors import UsageError
+from automate.fake.network import memory_network
+from automate.fake.node import Replay, open_replay, serve_replay
+from automate.fake.signals import Note, NoteKind
+from automate.recording.format import Entry, ServerFrame
+from automate.recording.reader import Recording, read_recording
+from automate.wire.codec import decode_server, encode_client
+from automate.wire.messages import Auth, JwtErrorReported, SendCommand, SetState
+from tests.fake.scenes import (
+    LOGIN,
+    ROOT,
+    SERVER,
+    asked,
+    called,
+    frame,
+    lost,
+    opened,
+    recorded,
+    told,
+)
+
+NAMES = sorted(path.stem for path in (Path(__file__).parents[2] / "recordings").glob("*.jsonl"))
+SUCCESS = frame("auth success")
+UPGRADE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+
+
+@pytest.fixture
+def autojump_clock() -> MockClock:
+    return MockClock(autojump_threshold=0)
+
+
+@pytest.fixture(autouse=True)
+async def network(autojump_clock: MockClock) -> AsyncIterator[None]:
+    async with memory_network():
+        yield
+
+
+def wall_clock() -> float:
+    return 1_795_459_760.0 + trio.current_time()
+
+
+@asynccontextmanager
+async def replaying(recording: Recording, **manner: Any) -> AsyncIterator[Replay]:
+    async with open_replay(recording, wall_clock=wall_clock, **manner) as replay:
+        yield replay
+
+
+def panel_of(replay: Replay) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        base_url=replay.panel_url,
+        headers={"Authorization": f"Bearer {replay.key}", "Accept": "application/json"},
+        limits=httpx.Limits(keepalive_expiry=None),
+    )
+
+
+async def token_of(replay: Replay) -> str:
+    async with panel_of(replay) as panel:
+        answer = await panel.get(f"/api/client/servers/{replay.server}/websocket")
+    token: str = answer.json()["data"]["token"]
+    return token
+
+
+@asynccontextmanager
+async def connected(
+    replay: Replay, origin: str | None = None
+) -> AsyncIterator[WebSocketConnection]:
+    headers = [(b"Origin", (origin or replay.panel_url).encode())]
+    async with open_websocket_url(replay.socket_url, extra_headers=headers) as socket:
+        yield socket
+
+
+@asynccontextmanager
+async def let_in(replay: Replay) -> AsyncIterator[WebSocketConnection]:
+    """Connect and authenticate; the first frame to come is the answer to that."""
+    token = await token_of(replay)
+    async with connected(replay) as socket:
+        await socket.send_message(encode_client(Auth(token)))
+        yield socket
+
+
+async def hear(socket: WebSocketConnection, seconds: float) -> list[tuple[float, str]]:
+    """Return the frames that come in the next *seconds*, with their moments."""
+    heard = []
+    with trio.move_on_after(seconds):
+        while True:
+            message = await socket.get_message()
+            assert isinstance(message, str)
+            heard.append((round(trio.current_time(), 4), message))
+    return heard
+
+
+def notes(replay: Replay, *kinds: NoteKind) -> list[str]:
+    return [note.text for note in replay.notes if note.kind in kinds]
+
+
+# ---------------------------------------------------------------- the node
+
+
+@pytest.mark.parametrize("name", ["crash-twice", "odd-output", "console-flood"])
+async def test_a_client_hears_what_was_recorded_when_it_was_recorded(
+    name: str, recordings: Path
+) -> None:
+    recording = read_recording(recordings / f"{name}.jsonl")
+    async with replaying(recording) as replay, let_in(replay) as socket:
+        heard = await hear(socket, 1000)
+
+    begin = next(entry.t for entry in recording.entries if not hasattr(entry, "path") and entry.t)
+    expected = [
+        (round(entry.t - begin, 4), entry.frame)
+        for entry in recording.entries
+        if isinstance(entry, ServerFrame)
+    ]
+    questions = 150 if name == "console-flood" else 0  # answered to the recorded client only
+    assert [text for _at, text in heard if text in dict.fromkeys(text for _at, text in expected)]
+    assert len(heard) == len(expected) - questions
+    assert set(heard[1:]) <= {(at, text) for at, text in _with_small_shift(expected)}
+
+
+def _with_small_shift(expected: Sequence[tuple[float, str]]) -> Sequence[tuple[float, str]]:
+    """The clock starts at the auth, which was sent a moment after the connection was open."""
+    return [(round(at + shift / 10_000, 4), text) for at, text in expected for shift in range(-2, 3)]
+
+
+async def test_the_same_replay_is_the_same_each_time(recordings: Path) -> None:
+    recording = read_recording(recordings / "crash-recovered.jsonl")
+    runs = []
+    for _ in range(10):
+        async with replaying(recording) as replay, let_in(replay) as socket:
+            begin = trio.current_time()
+            heard = await hear(socket, 100)
+            runs.append([(round(at - begin, 4), text) for at, text in heard])
+
+    assert runs.count(runs[0]) == 10
+
+
+async def test_at_infinite_speed_no_time_passes(recordings: Path) -> None:
+    recording = read_recording(recordings / "console-flood.jsonl")
+    async with replaying(recording, speed=math.inf) as replay, let_in(replay) as socket:
+        heard = await hear(socket, 1)
+
+    assert ({at for at, _text in heard}, len(heard)) == ({0.0}, 4178 - 150)
+
+
+async def test_the_tape_ends_and_the_client_stays_connected() -> None:
+    async with replaying(recorded(*LOGIN)) as replay, let_in(replay) as socket:
+        await hear(socket, 3600)
+
+        assert (replay.ended.is_set(), socket.closed) == (True, None)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        (f"/api/servers/{SERVER}/ws", 403),
+        (f"/api/servers/{SERVER[:8]}/ws", 404),
+        (f"/api/servers/{SERVER.upper()}/ws", 404),
+        ("/api/servers/00000000-0000-4000-8000-000000000000/ws", 404),
+        (f"/api/servers/{SERVER}", 404),
+    ],
+)
+async def test_an_upgrade_to_somewhere_else_or_from_elsewhere_is_refused(
+    path: str, status: int
+) -> None:
+    async with replaying(recorded(*LOGIN)) as replay:
+        url = replay.panel_url.replace("http", "ws", 1) + path
+        with pytest.raises(ConnectionRejected) as refused:
+            async with open_websocket_url(url, extra_headers=[(b"Origin", b"http://elsewhere")]):
+                pass
+
+    assert refused.value.status_code == status
+    body = (refused.value.body or b"").decode()
+    if status == 403:
+        assert body.startswith(
+            'Forbidden\n{"error":"An unexpected error was encountered while processing this request"'
+        )
+    else:
+        assert body == '{"error":"The requested resource does not exist on this instance."}'
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"Upgrade": "h2c"},
+        {"Connection": "keep-alive"},
+        {"Sec-WebSocket-Version": "8"},
+        {"Sec-WebSocket-Key": ""},
+        {"Sec-WebSocket-Key": "short"},
+    ],
+)
+async def test_what_is_no_upgrade_is_a_bad_request(change: dict[str, str]) -> None:
+    async with replaying(recorded(*LOGIN)) as replay, panel_of(replay) as client:
+        answer = await client.get(f"/api/servers/{SERVER}/ws", headers=UPGRADE | change)
+
+    assert (answer.status_code, answer.text.split("\n")[0]) == (400, "Bad Request")
+    assert answer.headers["x-request-id"] in answer.text
+
+
+async def test_the_panel_may_be_called_localhost() -> None:
+    async with replaying(recorded(*LOGIN)) as replay:
+        spelling = replay.panel_url.replace("127.0.0.1", "localhost")
+        async with connected(replay, origin=spelling) as socket:
+            await socket.ping()
+        with pytest.raises(ConnectionRejected):
+            async with connected(replay, origin=replay.panel_url + "/"):
+                pass
+
+
+async def test_garbage_for_a_token_is_a_daemon_error_and_a_good_one_still_works() -> None:
+    async with replaying(recorded(*LOGIN)) as replay, connected(replay) as socket:
+        token = await token_of(replay)
+        await socket.send_message('{"event":"auth","args":["garbage"]}')
+        refused = await socket.get_message()
+        await socket.send_message(encode_client(Auth(token)))
+        accepted = await socket.get_message()
+
+    assert "an unexpected error was encountered" in refused
+    assert str(refused).startswith('{"event":"daemon error","args":["Error Event [')
+    assert accepted == SUCCESS
+
+
+async def test_an_expired_token_is_a_jwt_error() -> None:
+    claims = {"iat": 0, "nbf": 0, "exp": 60, "permissions": ["*"], "scope": "websocket"}
+    recording = recorded(called(0, "GET", "/websocket", claims=claims), *LOGIN)
+    async with replaying(recording) as replay, connected(replay) as socket:
+        token = await token_of(replay)
+        await trio.sleep(61)
+        await socket.send_message(encode_client(Auth(token)))
+        answer = decode_server(str(await socket.get_message()))
+
+    assert isinstance(answer, JwtErrorReported)
+    assert answer.text.endswith("]: jwt: exp claim is invalid")
+
+
+async def test_a_loss_drops_the_connection_and_refuses_others_while_the_panel_stays() -> None:
+    recording = recorded(
+        *LOGIN,
+        lost(2.001),
+        opened(5.001),
+        asked(5.002, "auth", "<token:2>"),
+        told(5.003, "auth success"),
+    )
+    async with replaying(recording) as replay, panel_of(replay) as panel:
+        async with let_in(replay) as socket:
+            with pytest.raises(ConnectionClosed) as closed:
+                await hear(socket, 100)
+        lost_at = trio.current_time()
+        with pytest.raises(HandshakeError):
+            with trio.fail_after(1):
+                async with connected(replay):
+                    pass
+        listed = await panel.get("/api/client")
+        await trio.sleep(60)
+        async with let_in(replay) as socket:
+            heard = await hear(socket, 1)
+
+    reason = closed.value.reason
+    assert (lost_at, reason and reason.code, listed.status_code) == (2.0, 1006, 200)
+    assert heard == [(62.001, SUCCESS), (62.001, frame("status", "running"))]
+
+
+async def test_another_code_is_a_close_frame() -> None:
+    recording = recorded(*LOGIN, lost(2.001, 4409, "server is suspended"))
+    async with replaying(recording) as replay, let_in(replay) as socket:
+        with pytest.raises(ConnectionClosed) as closed:
+            await hear(socket, 100)
+
+    reason = closed.value.reason
+    assert reason is not None
+    assert (reason.code, reason.reason) == (4409, "server is suspended")
+
+
+async def test_a_deed_is_left_to_the_client() -> None:
+    recording = recorded(
+        *LOGIN, asked(1.0, "set state", "stop"), told(1.5, "status", "stopping")
+    )
+    async with replaying(recording, leave={1}) as replay, let_in(replay) as socket:
+        await hear(socket, 50)
+        await socket.send_message(encode_client(SetState("stop")))
+        heard = await hear(socket, 50)
+
+    assert heard == [(50.5, frame("status", "stopping"))]
+    assert [str(deed) for deed in replay.deeds] == ["deed 1 (set state stop)"]
+
+
+async def test_notes_are_told_at_once() -> None:
+    told_of: list[Note] = []
+    recording = recorded(*LOGIN)
+    async with (
+        replaying(recording, strict=True, on_note=told_of.append) as replay,
+        let_in(replay) as socket,
+    ):
+        await socket.send_message(encode_client(SendCommand("say hi")))
+        heard = await hear(socket, 1)
+
+    assert "daemon error" in heard[-1][1]
+    assert told_of == replay.notes
+    assert [note.kind for note in told_of] == [NoteKind.STARTED, NoteKind.REFUSED, NoteKind.ENDED]
+
+
+async def test_who_reads_too_slowly_holds_up_nobody_and_misses_frames() -> None:
+    flood = [told(1.0, "console output", f"line {number} " + "x" * 100) for number in range(20_000)]
+    async with (
+        replaying(recorded(*LOGIN, *flood), speed=math.inf) as replay,
+        let_in(replay) as quick,
+        connected(replay) as slow,
+    ):
+        heard: list[str | bytes] = [await quick.get_message()]
+        await slow.send_message(encode_client(Auth(await token_of(replay))))
+        while not replay.ended.is_set() or len(heard) < 20_002:
+            heard.append(await quick.get_message())
+        behind = [await slow.get_message() for _ in range(16_384)]
+
+    assert (heard[-1], len(heard)) == (flood[-1].frame, 20_002)
+    assert notes(replay, NoteKind.SLOW) == ["client 2 is 16384 frames behind and misses some"]
+    assert behind[-1] in heard
+
+
+async def test_a_replay_can_be_ended_while_clients_are_connected() -> None:
+    with trio.CancelScope() as scope:
+        async with replaying(recorded(*LOGIN)) as replay:
+            async with let_in(replay) as socket:
+                await hear(socket, 1)
+                scope.cancel()
+                await trio.lowlevel.checkpoint()
+    url = httpx.URL(replay.panel_url)
+    with pytest.raises(OSError, match="failed"):
+        await trio.open_tcp_stream("127.0.0.1", url.port or 0)
+
+
+async def test_a_client_that_is_there_when_the_replay_ends_is_hung_up_on(
+    nursery: trio.Nursery,
+) -> None:
+    recording = recorded(*LOGIN)
+    with trio.CancelScope() as scope:
+        replay: Replay | None = None
+
+        async def serve(*, task_status: trio.TaskStatus[Replay]) -> None:
+            with scope:
+                await serve_replay(recording, wall_clock=wall_clock, task_status=task_status)
+
+        replay = await nursery.start(serve)
+    assert replay is not None
+    async with connected(replay) as socket:
+        scope.cancel()
+        with pytest.raises(ConnectionClosed):
+            await socket.get_message()
+
+
+async def test_an_address_in_use_is_a_usage_error() -> None:
+    async with replaying(recorded(*LOGIN), port=8080):
+        with pytest.raises(UsageError, match=r"127\.0\.0\.1 port 8080: can't be listened on"):
+            await serve_replay(recorded(*LOGIN), port=8080, wall_clock=wall_clock)
+
+
+async def test_no_model_is_there_yet_to_be_lenient() -> None:
+    with pytest.raises(UsageError, match="lenient: no model of the daemon"):
+        await serve_replay(recorded(*LOGIN), lenient=True, wall_clock=wall_clock)
+
+
+# ---------------------------------------------------------------- the panel
+
+
+async def test_the_panel_of_a_backup_evening(recordings: Path) -> None:
+    recording = read_recording(recordings / "backup-before-stop.jsonl")
+    path = f"/api/client/servers/{recording.header.server}/backups"
+    async with (
+        replaying(recording, leave={5}) as replay,
+        let_in(replay) as socket,
+        panel_of(replay) as panel,
+    ):
+        await hear(socket, 60)
+        made = await panel.post(path, json={"name": "before stop"})
+        uuid = made.json()["attributes"]["uuid"]
+        heard = await hear(socket, 0.01)
+        found = await panel.get(f"{path}/{uuid}")
+
+    assert made.json()["attributes"]["is_successful"] is False
+    assert uuid in heard[0][1]
+    assert found.json()["attributes"]["is_successful"] is True
+    assert notes(replay, NoteKind.DONE) == [f"deed 5 (POST {path})"]
+
+
+async def test_a_recorded_failure_is_a_failure() -> None:
+    failure: dict[str, Any] = {"errors": [{"code": "DaemonConnectionException", "status": "504"}]}
+    entries: list[Entry] = [called(0, "GET", "/websocket", status=504, response=failure), *LOGIN]
+    async with replaying(recorded(*entries)) as replay, panel_of(replay) as panel:
+        answers = [await panel.get(f"{ROOT}/websocket") for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [504, 200]
+    assert answers[0].json() == failure
+
+
+# ---------------------------------------------------------------- HTTP
+
+
+async def say(replay: Replay, *parts: bytes) -> bytes:
+    """Send raw bytes, then nothing more; return all that comes back."""
+    answer = b""
+    port = httpx.URL(replay.panel_url).port or 0
+    stream = await trio.open_tcp_stream("127.0.0.1", port)
+    async with stream:
+        for part in parts:
+            await stream.send_all(part)
+            await trio.sleep(1)
+        with trio.move_on_after(10):
+            while data := await stream.receive_some():
+                answer += data
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("parts", "answer"),
+    [
+        ([b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"], b"HTTP/1.1 400 "),
+        ([b"GET / HTTP/1.1\r\n\r\n"], b"HTTP/1.1 400 "),
+        ([b"GET http://[ HTTP/1.1\r\nHost: x\r\n\r\n"], b"HTTP/1.1 400 "),
+        ([b"GET / HTTP/9.9\r\nHost: x\r\n\r\n"], b"HTTP/1.1 "),
+        ([b"GET /" + b"a" * 70_000], b"HTTP/1.1 431 "),
+        ([b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n"], b"HTTP/1.1 400 "),
+        (
+            [b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n", *[b"x" * 60_000] * 20],
+            b"HTTP/1.1 413 ",
+        ),
+        ([b"GET /%ff%00 HTTP/1.1\r\nHost: x\r\n\r\n"], b"HTTP/1.1 401 "),
+        ([b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: \xff\xfe\r\n\r\n"], b"HTTP/1.1 401 "),
+        ([b"HEAD /api/client HTTP/1.1\r\nHost: x\r\n\r\n"], b"HTTP/1.1 401 "),
+        ([b"GET /api/client HTTP/1.0\r\n\r\n"], b"HTTP/1.1 401 "),
+        (
+            [b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n", b"{}"],
+            b"HTTP/1.1 100 ",
+        ),
+        ([b""], b""),
+    ],
+)
+async def test_garbage_gets_an_answer_and_the_next_client_is_served(
+    parts: list[bytes], answer: bytes
+) -> None:
+    async with replaying(recorded(*LOGIN)) as replay:
+        said = await say(replay, *parts)
+        async with panel_of(replay) as panel:
+            served = (await panel.get("/api/client")).status_code
+
+    assert (said[: len(answer)], served) == (answer, 200)
+
+
+async def test_requests_in_one_go_are_answered_in_order() -> None:
+    request = b"GET /api/%s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n"
+    async with replaying(recorded(*LOGIN)) as replay:
+        key = replay.key.encode()
+        said = await say(replay, request % (b"client", key) + request % (b"nowhere", key))
+
+    assert [line for line in said.split(b"\r\n") if line.startswith(b"HTTP")] == [
+        b"HTTP/1.1 200 ",
+        b"HTTP/1.1 404 ",
+    ]
+
+
+async def test_frames_sent_right_behind_the_upgrade_are_not_lost() -> None:
+    async with replaying(recorded(*LOGIN)) as replay:
+        headers = UPGRADE | {"Host": "x", "Origin": replay.panel_url}
+        head = f"GET /api/servers/{SERVER}/ws HTTP/1.1\r\n" + "".join(
+            f"{name}: {value}\r\n" for name, value in headers.items()
+        )
+        ping = bytes([0x89, 0x82, 0, 0, 0, 0]) + b"hi"
+        said = await say(replay, head.encode() + b"\r\n" + ping)
+
+    assert said.startswith(b"HTTP/1.1 101 ")
+    assert said.endswith(bytes([0x8A, 2]) + b"hi")
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [b"\xff" * 64, b"\x81\x02hi", b"\x81\x82\x00\x00\x00\x00\xff\xfe", b"GET / HTTP/1.1\r\n\r\n"],
+)
+async def test_garbage_for_frames_ends_that_connection_only(garbage: bytes) -> None:
+    async with replaying(recorded(*LOGIN)) as replay:
+        headers = UPGRADE | {"Host": "x", "Origin": replay.panel_url}
+        head = f"GET /api/servers/{SERVER}/ws HTTP/1.1\r\n" + "".join(
+            f"{name}: {value}\r\n" for name, value in headers.items()
+        )
+        await say(replay, head.encode() + b"\r\n", garbage)
+        async with let_in(replay) as socket:
+            answer = await socket.get_message()
+
+    assert answer == SUCCESS
