@@ -22,31 +22,14 @@ def run(words: Sequence[str]) -> int:
 
 
 def _check(paths: list[Path]) -> int:
-    from automate.errors import RecipeError
     from automate.recipe.description import then_words, when_words
-    from automate.recipe.loader import Loaded, check_names, files_of, load_file
+    from automate.recipe.loader import load_all
 
-    found: list[Loaded] = []
-    wrong: list[str] = []
-    for path in paths:
-        try:
-            files = files_of(path)
-        except RecipeError as error:
-            wrong.append(str(error))
-            continue
-        for file in files:
-            try:
-                found.extend(load_file(file))
-            except RecipeError as error:
-                wrong.append(str(error))
-    try:
-        check_names(found)
-    except RecipeError as error:
-        wrong.append(str(error))
+    found, wrong = load_all(paths)
     for one in found:
         recipe = one.recipe
         print(f"{recipe.name}: when {when_words(recipe)}; then {then_words(recipe)}")
     sys.stdout.flush()
-    for line in wrong:
-        print(f"automate: {line}", file=sys.stderr)
+    for error in wrong:
+        print(f"automate: {error}", file=sys.stderr)
     return 2 if wrong else 0

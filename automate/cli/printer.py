@@ -17,6 +17,8 @@ class Printer(Watcher):
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self._names = names
+        # The runs whose step has just been printed as the action that it is.
+        self._acted: set[int] = set()
 
     def did(self, action: Output, *, dry: bool) -> None:
         """Print an action."""
@@ -28,11 +30,13 @@ class Printer(Watcher):
             case _:
                 ((what, value),) = action_fields(action).items()
                 would = "would " if dry else ""
+                self._acted.add(action.run)
                 self._line(action.server, f"{action.recipe}: {would}{what} {value}")
 
     def decided(self, traced: Traced) -> None:
         """Print a decision, if it is not plain from what else is printed."""
-        if traced.what in _SILENT:
+        if traced.what in _SILENT or (traced.what == "step" and traced.run in self._acted):
+            self._acted.discard(traced.run or 0)
             return
         detail = f": {traced.detail}" if traced.detail else ""
         words = traced.detail if traced.what == "step" else f"{traced.what}{detail}"

@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -167,22 +167,24 @@ def _summarize(transcripts: "list[Transcript]") -> None:
         file=sys.stderr,
     )
     for transcript in transcripts:
-        for at, one in transcript.trace:
-            if one.what == "failed":
-                _tell(transcript, f"at {at:.4f} {one.recipe!r} failed: {one.detail}")
-            elif one.what == "held back":
-                _tell(transcript, f"at {at:.4f} {one.recipe!r} was held back: {one.detail}")
-        for name in transcript.unfinished:
-            _tell(transcript, f"{name!r} was still running when the time after the end was over")
-        for name in transcript.unasked:
-            _tell(
-                transcript,
-                f"{name!r} was not asked: the recording ends at {transcript.seconds:.1f} s",
-            )
+        for line in _notable(transcript):
+            print(f"{transcript.recording}: {line}", file=sys.stderr)
 
 
-def _tell(transcript: "Transcript", text: str) -> None:
-    print(f"{transcript.recording}: {text}", file=sys.stderr)
+def _notable(transcript: "Transcript") -> Iterator[str]:
+    """Return what did not go as it was meant to; what repeats itself, once."""
+    times = Counter((one.recipe, one.what, one.detail) for _, one in transcript.trace)
+    for at, one in transcript.trace:
+        # Taken out when it is told, so that it is told at its first moment.
+        count = times.pop((one.recipe, one.what, one.detail), 0)
+        if one.what in ("failed", "held back") and count:
+            said = "failed" if one.what == "failed" else "was held back"
+            more = f" (and {_count(count - 1, 'time')} more)" if count > 1 else ""
+            yield f"at {at:.4f} {one.recipe!r} {said}: {one.detail}{more}"
+    for name in transcript.unfinished:
+        yield f"{name!r} was still running when the time after the end was over"
+    for name in transcript.unasked:
+        yield f"{name!r} was not asked: the recording ends at {transcript.seconds:.1f} s"
 
 
 def _count(number: int, noun: str) -> str:

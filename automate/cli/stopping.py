@@ -9,7 +9,7 @@ import trio
 
 from automate.errors import AutomateError
 
-__all__ = ["run_until_stopped"]
+__all__ = ["raise_first", "run_until_stopped"]
 
 _SIGNALS = [signal.SIGINT, signal.SIGTERM]
 

@@ -6,6 +6,7 @@ RECORDING, "Rehearsing", is the law here.
 """
 
 import heapq
+import re
 from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -33,6 +34,7 @@ __all__ = ["AFTER_SECONDS", "Act", "Ask", "Transcript", "backup_answer", "rehear
 
 # How long, in virtual time, what is running at the end of the tape may go on.
 AFTER_SECONDS: Final = 300.0
+_SERVER_PATH: Final = re.compile(r"^.*?/api/client/servers/[^/]+")
 # Whoever hears one of these has been let in.
 _SAID_INSIDE: Final = (m.AuthSucceeded, m.StatusChanged, m.ConsoleOutput, m.StatsReported)
 
@@ -259,7 +261,7 @@ class _Rehearsal:
     # ------------------------------------------------------------ the panel's answers
 
     def _ask_panel(self, method: str, path: str, call: int, at: float) -> None:
-        key = (method, f"/api/client/servers/{self.server}{path}")
+        key = (method, path)
         unused = self.recorded.get(key)
         if unused:
             self._answer(unused.popleft(), call, at)
@@ -267,7 +269,8 @@ class _Rehearsal:
             self.waiting.setdefault(key, deque()).append((at, call))
 
     def _answer_recorded(self, entry: PanelCall) -> None:
-        key = (entry.method, entry.path)
+        # A recording has one server, whose id is written short in some paths.
+        key = (entry.method, _SERVER_PATH.sub("", entry.path, count=1))
         waiting = self.waiting.get(key)
         if waiting:
             asked_at, call = waiting.popleft()

@@ -62,6 +62,8 @@ class Conversation:
         self._given_auths = 0
         # After a loss: the auth that the tape is going to wait for.
         self._gate: Gate | None = None
+        # After a loss: the recorded client is not let in again yet.
+        self._is_returning = False
 
     # ------------------------------------------------------------ sockets
 
@@ -95,6 +97,7 @@ class Conversation:
         if isinstance(gate, Gate):
             # The tape will wait for this very auth: what nobody asked for until now is past.
             self._gate = gate
+            self._is_returning = True
             self.desks[Kind.AUTH].count_given(gate.number - 1)
 
     def pass_gate(self) -> None:
@@ -116,6 +119,8 @@ class Conversation:
         """Give the recorded *frame*, which the tape has reached, to whoever asked for it."""
         if frame.kind is Kind.AUTH and frame.number <= self._given_auths:
             return
+        if frame.is_success:
+            self._is_returning = False
         desk = self.desks[frame.kind]
         reached = desk.reach(frame)
         if reached.receiver is not None:
@@ -228,7 +233,8 @@ class Conversation:
         desk = self.desks[Kind.AUTH]
         if self._gate is not None:
             return self._gate.is_answered
-        if self._is_near(desk, at):
+        if self._is_returning or self._is_near(desk, at):
+            # Until the recorded client is let in again, each of its tries is about now.
             return True
         if desk.asked >= len(self._auths) or self._reel.is_instant:
             return False

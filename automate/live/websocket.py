@@ -184,7 +184,7 @@ def _refused(rejected: "trio_websocket.ConnectionRejected", url: str, origin: st
         why = (
             f"the node does not accept the Origin {origin!r} (403): it wants the panel's "
             "address as its own settings spell it (remote, or allowed_origins); give that one "
-            "as the option origin"
+            "with --origin"
         )
     elif status == 404:
         why = (

@@ -207,7 +207,7 @@ class Conversation:
         return [Delayed(str(error), pause)]
 
     def _not_connected(self, failed: ConnectFailed, now: float) -> Iterable[Action]:
-        if failed.status == 403:
+        if failed.status == 403 and self.state.admitted_at == -math.inf:
             self.state.link = "down"
             return self._end(failed.error)
         if failed.status == 404:

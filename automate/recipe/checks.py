@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from automate.errors import RecipeError
+from automate.wire.messages import COMMAND_LIMIT_BYTES
 
 __all__ = [
     "above_zero",
@@ -18,6 +19,7 @@ __all__ = [
     "optional_seconds",
     "pattern",
     "seconds",
+    "shown",
     "some_text",
     "tuple_of",
     "whole_number",
@@ -25,9 +27,12 @@ __all__ = [
 ]
 
 
+_HALVES = re.compile(r"[\ud800-\udfff]")
+
+
 def _refuse(owner: object, attribute: Any, expected: str, found: object) -> RecipeError:
     return RecipeError(
-        f"{type(owner).__name__}: {attribute.name}: expected {expected}, found {found!r}"
+        f"{type(owner).__name__}: {attribute.name}: expected {expected}, found {shown(found)}"
     )
 
 
@@ -60,8 +65,8 @@ def whole_number(owner: object, attribute: Any, value: Any) -> None:
 
 
 def some_text(owner: object, attribute: Any, value: Any) -> None:
-    """Accept a text that is not empty."""
-    if not (isinstance(value, str) and value.strip()):
+    """Accept a text that is not empty, and has no halves of characters in it."""
+    if not (isinstance(value, str) and value.strip()) or _HALVES.search(value):
         raise _refuse(owner, attribute, "a text", value)
 
 
@@ -71,6 +76,9 @@ def command_template(owner: object, attribute: Any, value: Any) -> None:
     assert isinstance(value, str)
     if any(character < " " or character == "\x7f" for character in value):
         raise _refuse(owner, attribute, "one line without control characters", value)
+    if len(value.encode()) > COMMAND_LIMIT_BYTES:
+        expected = f"at most {COMMAND_LIMIT_BYTES} bytes (a game's console cuts the rest)"
+        raise _refuse(owner, attribute, expected, value)
 
 
 def pattern(owner: object, attribute: Any, value: Any) -> None:
@@ -114,15 +122,19 @@ def tuple_of(kind: Any, expected: str, value: Any) -> tuple[Any, ...]:
     """
     several: Iterable[Any] = value if isinstance(value, list | tuple) else (value,)
     for one in several:
-        if not isinstance(one, kind):
-            hint = (
-                f"; write {one.__name__}() with parentheses"
-                if isinstance(one, type) and issubclass(one, kind)
-                else ""
-            )
-            raise RecipeError(f"expected {expected}, found {_shown(one)}{hint}")
+        if not isinstance(one, kind) or isinstance(one, bool):
+            hint = ""
+            if isinstance(one, type) and issubclass(one, kind):
+                hint = f"; write {one.__name__}(…) with parentheses"
+            elif isinstance(one, list | tuple):
+                hint = "; write one list, without lists in it"
+            raise RecipeError(f"expected {expected}, found {shown(one)}{hint}")
     return tuple(several)
 
 
-def _shown(value: object) -> str:
-    return value.__name__ if isinstance(value, type) else repr(value)[:80]
+def shown(value: object) -> str:
+    """Return *value* as it can be shown in an error: short, and a class by its name."""
+    if isinstance(value, type):
+        return value.__name__
+    text = repr(value)
+    return text if len(text) <= 80 else text[:79] + "…"

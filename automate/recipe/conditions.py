@@ -5,6 +5,7 @@ from typing import Any
 from attrs import field, frozen
 
 from automate.errors import RecipeError
+from automate.recipe import checks
 from automate.wire.messages import PowerState
 
 __all__ = ["Condition", "ServerIs", "power_states"]
@@ -16,15 +17,15 @@ def power_states(value: Any) -> tuple[PowerState, ...]:
     Raises:
         RecipeError: there is no such state, or none is given.
     """
-    names = (value,) if isinstance(value, str) else tuple(value)
-    try:
-        states = tuple(PowerState(name) for name in names)
-    except ValueError as error:
-        found = str(error).split(" is not", 1)[0]
-        raise RecipeError(f"expected one of {', '.join(PowerState)}; found {found}") from None
-    if not states:
+    names = value if isinstance(value, list | tuple) else (value,)
+    for name in names:
+        if not (isinstance(name, str) and name in set(PowerState)):
+            raise RecipeError(
+                f"expected one of {', '.join(PowerState)}; found {checks.shown(name)}"
+            )
+    if not names:
         raise RecipeError(f"expected at least one of {', '.join(PowerState)}")
-    return states
+    return tuple(PowerState(name) for name in names)
 
 
 @frozen(init=False)

@@ -29,4 +29,4 @@ class AtMost:
 def limit(owner: object, attribute: Any, value: Any) -> None:
     """Accept a limit, or none."""
     if value is not None and not isinstance(value, AtMost):
-        raise RecipeError(f"Recipe: limit: expected AtMost(…), found {value!r}")
+        raise RecipeError(f"Recipe: limit: expected AtMost(…), found {checks.shown(value)}")

@@ -1,26 +1,27 @@
 """Recipe files to recipes: Python that is run, and whose mistakes are told by file and line.
 
 A file holds any number of recipes, each bound to a name of the module or in a list that is.
+How a mistake is put into words is left to `mistakes`.
 """
 
+import ast
 import builtins
 import difflib
-import re
 import sys
 import traceback
 from collections.abc import Iterable, Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import NoReturn
 
-import attrs
 from attrs import frozen
 
-import automate
 from automate.errors import RecipeError
+from automate.recipe.mistakes import lost_recipe, syntax_words, words
 from automate.recipe.recipe import Recipe
 
-__all__ = ["Loaded", "check_names", "files_of", "load", "load_file"]
+__all__ = ["Loaded", "check_names", "files_of", "load", "load_all", "load_file"]
 
 
 @frozen
@@ -37,23 +38,48 @@ def load(paths: Iterable[Path]) -> list[Loaded]:
     Raises:
         RecipeError: something is wrong; the text begins with the file and, if known, the line.
     """
-    found: list[Loaded] = []
-    for path in paths:
-        for file in files_of(path):
-            found.extend(load_file(file))
-    check_names(found)
+    found, wrong = load_all(paths)
+    if wrong:
+        raise wrong[0]
     return found
 
 
+def load_all(paths: Iterable[Path]) -> tuple[list[Loaded], list[RecipeError]]:
+    """Return all that can be loaded, as `load` does, and all that is wrong with the rest."""
+    found: list[Loaded] = []
+    wrong: list[RecipeError] = []
+    known: set[Path] = set()
+    for path in paths:
+        try:
+            files = files_of(path)
+        except RecipeError as error:
+            wrong.append(error)
+            continue
+        for file in files:
+            # A file named twice, or once more by its folder, is still one file.
+            if file.resolve() in known:
+                continue
+            known.add(file.resolve())
+            try:
+                found.extend(load_file(file))
+            except RecipeError as error:
+                wrong.append(error)
+    try:
+        check_names(found)
+    except RecipeError as error:
+        wrong.append(error)
+    return found, wrong
+
+
 def load_file(path: Path) -> list[Loaded]:
-    """Return the recipes of one file, in the order in which they were made.
+    """Return the recipes of one file, in the order of the names they are bound to.
 
     Raises:
         RecipeError: as for `load`.
     """
     module = _run(path)
     recipes: list[Recipe] = []
-    for value in vars(module).values():
+    for value in list(vars(module).values()):
         for recipe in _recipes_in(value):
             if not any(recipe is known for known in recipes):
                 recipes.append(recipe)
@@ -75,16 +101,23 @@ def files_of(path: Path) -> list[Path]:
     Raises:
         RecipeError: there are none.
     """
-    if path.is_dir():
-        found = sorted(file for file in path.glob("*.py") if not file.name.startswith("_"))
-        if not found:
-            raise RecipeError(f"{path}: no recipe files (*.py) in this folder")
-        return found
-    if not path.exists():
-        near = difflib.get_close_matches(path.name, _names_beside(path), 1)
-        hint = f"; did you mean {path.with_name(near[0])}?" if near else ""
-        raise RecipeError(f"{path}: there is no such file or folder{hint}")
-    return [path]
+    try:
+        if path.is_dir():
+            found = sorted(
+                file
+                for file in path.iterdir()
+                if file.suffix == ".py" and not file.name.startswith("_") and not file.is_dir()
+            )
+            if not found:
+                raise RecipeError(f"{path}: no recipe files (*.py) in this folder")
+            return found
+        if path.exists():
+            return [path]
+    except OSError as error:
+        raise RecipeError(f"{path}: can't be read: {error.strerror}") from None
+    near = difflib.get_close_matches(path.name, _names_beside(path), 1)
+    hint = f"; did you mean {path.with_name(near[0])}?" if near else ""
+    raise RecipeError(f"{path}: there is no such file or folder{hint}")
 
 
 def _names_beside(path: Path) -> list[str]:
@@ -111,27 +144,40 @@ def check_names(found: list[Loaded]) -> None:
 
 
 def _run(path: Path) -> ModuleType:
-    """Return the module that running the file makes; its folder can be imported from."""
+    """Return the module that running the file makes; modules beside it can be imported."""
     try:
-        code = compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
+        tree = ast.parse(path.read_bytes(), str(path))
+        code = compile(tree, str(path), "exec", dont_inherit=True)
     except OSError as error:
         raise RecipeError(f"{path}: can't be read: {error.strerror}") from None
     except SyntaxError as error:
         line = f":{error.lineno}" if error.lineno else ""
-        raise RecipeError(f"{path}{line}: syntax error: {error.msg}") from None
-    except ValueError as error:
+        raise RecipeError(f"{path}{line}: syntax error: {syntax_words(error)}") from None
+    except (ValueError, RecursionError, MemoryError) as error:
         raise RecipeError(f"{path}: not a Python file: {error}") from None
+    if lost := lost_recipe(tree):
+        raise RecipeError(f"{path}:{lost[0]}: {lost[1]}")
     module = ModuleType(path.stem)
     module.__file__ = str(path)
+    vars(module)["__builtins__"] = {**vars(builtins), "input": _no_input}
     folder = str(path.parent.resolve())
+    # Last, so that a recipe file called queue.py or calendar.py hides nothing from Python.
     if folder not in sys.path:
-        sys.path.insert(0, folder)
+        sys.path.append(folder)
     try:
-        exec(code, vars(module))
-    # Whatever a recipe file raises is the writer's mistake, told by file and line.
-    except (Exception, SystemExit) as error:
-        raise RecipeError(f"{path}:{_line(error, path)}: {_words(error, module)}") from error
+        # Standard output belongs to the command, which may print JSON there.
+        with redirect_stdout(sys.stderr):
+            exec(code, vars(module))
+    except KeyboardInterrupt:
+        raise
+    # Whatever else a recipe file raises is the writer's mistake, told by file and line.
+    except BaseException as error:
+        raise RecipeError(f"{path}:{_line(error, path)}: {words(error, vars(module))}") from error
     return module
+
+
+def _no_input(*_: object) -> NoReturn:
+    raise RecipeError("a recipe file can't ask for input; write the value into the file")
 
 
 def _line(error: BaseException, path: Path) -> int:
@@ -142,51 +188,3 @@ def _line(error: BaseException, path: Path) -> int:
         if frame.filename == str(path)
     ]
     return lines[-1] if lines else 1
-
-
-def _words(error: BaseException, module: ModuleType) -> str:
-    match error:
-        case RecipeError():
-            return str(error)
-        case NameError(name=str(name)):
-            return _unknown_name(name, module)
-        case ImportError(name="automate"):
-            name = getattr(error, "name_from", None) or _quoted(str(error))
-            return f"automate has no {name!r}{_guess(name, automate.__all__)}"
-        case TypeError():
-            return _wrong_keyword(str(error))
-        case SystemExit():
-            return "the file ends the program; a recipe file only makes recipes"
-        case _:
-            first = str(error).strip().split("\n", 1)[0]
-            return f"{type(error).__name__}: {first}" if first else type(error).__name__
-
-
-def _unknown_name(name: str, module: ModuleType) -> str:
-    if name in automate.__all__:
-        return f"{name} is not imported; add it to the line 'from automate import …'"
-    known = [*automate.__all__, *vars(module), *vars(builtins)]
-    return f"the name {name!r} is not known{_guess(name, known)}"
-
-
-def _wrong_keyword(text: str) -> str:
-    found = re.search(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", text)
-    if found:
-        owner: Any = getattr(automate, found[1], None)
-        known = [one.name for one in attrs.fields(owner)] if attrs.has(owner) else []
-        return f"{found[1]} has no {found[2]!r}{_guess(found[2], known)}"
-    return text.replace(".__init__()", "")
-
-
-def _quoted(text: str) -> str:
-    found = re.search(r"cannot import name '(\w+)'", text)
-    return found[1] if found else text
-
-
-def _guess(name: str, known: Iterable[str]) -> str:
-    choices = list(known)
-    near = difflib.get_close_matches(name, choices, 1, 0.6)
-    # A name that only lacks its unit is likelier meant than any near spelling.
-    units = [choice for choice in choices if choice.startswith(f"{name}_")]
-    best = units[:1] or near
-    return f"; did you mean {best[0]!r}?" if best else ""

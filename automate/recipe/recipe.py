@@ -36,7 +36,8 @@ def _some_steps(value: Any) -> tuple[Step, ...]:
 def _condition(owner: object, attribute: Any, value: Any) -> None:
     if value is not None and not isinstance(value, ServerIs):
         raise RecipeError(
-            f'Recipe: only_if: expected a condition such as ServerIs("running"), found {value!r}'
+            'Recipe: only_if: expected a condition such as ServerIs("running"), '
+            f"found {checks.shown(value)}"
         )
 
 
@@ -45,7 +46,9 @@ def _name(owner: object, attribute: Any, value: Any) -> None:
     assert isinstance(value, str)
     # "@" would make `--trigger NAME@SECONDS` ambiguous.
     if "@" in value or not value.isprintable():
-        raise RecipeError(f"Recipe: name: expected one line without '@', found {value!r}")
+        raise RecipeError(
+            f"Recipe: name: expected one line without '@', found {checks.shown(value)}"
+        )
 
 
 @frozen

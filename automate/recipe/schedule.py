@@ -4,7 +4,7 @@ Days when the clocks change are kept honest: a time that does not exist that day
 gap ends, a time that exists twice comes the first time; intervals follow the clock on the wall.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,7 @@ from automate.recipe.triggers import At, Cron, Every, Schedule
 __all__ = ["next_after"]
 
 _SECOND: Final = timedelta(seconds=1)
+_DAY: Final = timedelta(days=1)
 
 
 def next_after(schedule: Schedule, after: datetime) -> datetime | None:
@@ -23,6 +24,8 @@ def next_after(schedule: Schedule, after: datetime) -> datetime | None:
     ``None`` where there is none, as for the 30th of February.
     """
     zone = ZoneInfo(schedule.zone)
+    # Sums are right in UTC only: elsewhere they are sums of what the clock on the wall shows.
+    after = after.astimezone(UTC)
     match schedule:
         case Every(interval_seconds=interval):
             return _next_interval(interval, zone, after)
@@ -34,24 +37,24 @@ def next_after(schedule: Schedule, after: datetime) -> datetime | None:
 
 
 def _next_interval(interval: float, zone: ZoneInfo, after: datetime) -> datetime:
+    # Whole microseconds: the nearest moment after this one must not be this one again.
+    step = timedelta(seconds=interval)
     while True:
         local = after.astimezone(zone)
-        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0, tzinfo=None)
-        passed = (local.replace(tzinfo=None) - midnight).total_seconds()
-        ahead = min((passed // interval + 1) * interval, 86400.0) - passed
-        due = after + timedelta(seconds=ahead)
+        ahead = min((_since_midnight(local) // step + 1) * step, _DAY) - _since_midnight(local)
+        due = after + ahead
         if due.astimezone(zone).utcoffset() == local.utcoffset():
             return due.astimezone(UTC)
         # The clocks change on the way there: go on from the first moment of the new time.
         change = _clock_change(zone, after, due)
-        if _is_due(interval, change.astimezone(zone)):
+        if not _since_midnight(change.astimezone(zone)) % step:
             return change
         after = change
 
 
-def _is_due(interval: float, local: datetime) -> bool:
-    passed = local.hour * 3600 + local.minute * 60 + local.second
-    return passed % interval == 0
+def _since_midnight(local: datetime) -> timedelta:
+    """Return what the clock on the wall shows."""
+    return local.replace(tzinfo=None) - datetime.combine(local.date(), time())
 
 
 def _next_time_of_day(schedule: At, zone: ZoneInfo, after: datetime) -> datetime:

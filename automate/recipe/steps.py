@@ -143,8 +143,11 @@ class Backoff:
 
     def seconds(self, attempt: int) -> float:
         """Return the pause before the *attempt*-th attempt (from 1)."""
-        # The exponent is bounded so that a long row of attempts can't overflow.
-        return min(self.cap_seconds, self.first_seconds * self.factor ** min(attempt - 1, 64))
+        try:
+            grown = self.first_seconds * self.factor ** (attempt - 1)
+        except OverflowError:
+            return self.cap_seconds
+        return min(self.cap_seconds, grown)
 
     def __str__(self) -> str:
         return f"{self.first_seconds:g} to {self.cap_seconds:g} s"
@@ -159,7 +162,7 @@ def _condition(owner: object, attribute: Any, value: Any) -> None:
     if value is not None and not isinstance(value, ServerIs):
         raise RecipeError(
             f"{type(owner).__name__}: {attribute.name}: expected a condition such as "
-            f'ServerIs("running"), found {value!r}'
+            f'ServerIs("running"), found {checks.shown(value)}'
         )
 
 
@@ -181,8 +184,7 @@ class Wait:
 def _awaited(owner: object, attribute: Any, value: Any) -> None:
     if not isinstance(value, ConsoleLine | StatusChanged):
         raise RecipeError(
-            "WaitUntil: expected ConsoleLine(…) or StatusChanged(…), "
-            f"found {value.__name__ if isinstance(value, type) else repr(value)}"
+            f"WaitUntil: expected ConsoleLine(…) or StatusChanged(…), found {checks.shown(value)}"
         )
 
 
@@ -237,7 +239,7 @@ def to_steps(value: Any) -> "tuple[Step, ...]":
     Raises:
         RecipeError: something else is among them.
     """
-    return checks.tuple_of(_STEPS, "a step such as Start()", value)
+    return checks.tuple_of(_STEPS, "a step such as Start() or Command('save-all')", value)
 
 
 @frozen

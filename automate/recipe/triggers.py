@@ -39,6 +39,13 @@ def _codes(value: Any) -> tuple[int, ...] | None:
     return None if value is None else checks.tuple_of(int, "whole numbers (exit codes)", value)
 
 
+def _yes_or_no(owner: object, attribute: Any, value: Any) -> None:
+    if value is not None and not isinstance(value, bool):
+        raise RecipeError(
+            f"Crashed: {attribute.name}: expected True or False, found {checks.shown(value)}"
+        )
+
+
 @frozen(kw_only=True)
 class Crashed:
     """The server fell from ``running`` or ``starting`` to ``offline`` unasked.
@@ -50,7 +57,7 @@ class Crashed:
     """
 
     exit_codes: tuple[int, ...] | None = field(default=None, converter=_codes)
-    out_of_memory: bool | None = None
+    out_of_memory: bool | None = field(default=None, validator=_yes_or_no)
 
     @property
     def names(self) -> frozenset[str]:
@@ -151,8 +158,8 @@ class Every:
 
     @property
     def interval_seconds(self) -> float:
-        """The interval's length."""
-        return self.hours * 3600 + self.minutes * 60 + self.seconds
+        """The interval's length, to the microsecond."""
+        return round(self.hours * 3600 + self.minutes * 60 + self.seconds, 6)
 
     @property
     def names(self) -> frozenset[str]:
@@ -178,7 +185,7 @@ def _time(value: Any) -> time:
             return time.fromisoformat(value if value.index(":") == 2 else "0" + value)
     except ValueError:
         pass
-    raise RecipeError(f"At: expected a time of day such as '04:30', found {value!r}")
+    raise RecipeError(f"At: expected a time of day such as '04:30', found {checks.shown(value)}")
 
 
 @frozen
@@ -205,11 +212,15 @@ class At:
 def _cron(owner: object, attribute: Any, value: Any) -> None:
     checks.some_text(owner, attribute, value)
     try:
+        if len(str(value).split()) != 5:
+            raise CronSimError("minute, hour, day, month, day of the week")
         # Any moment will do: only the expression is checked here.
         CronSim(str(value), _SOME_DAY)
-    except CronSimError as error:
+    # A few odd expressions trip over its own assertions.
+    except (CronSimError, AssertionError, ValueError, TypeError) as error:
+        why = f": {error}" if str(error) else ""
         raise RecipeError(
-            f"Cron: expected five fields such as '0 4 * * *', found {value!r}: {error}"
+            f"Cron: expected five fields such as '0 4 * * *', found {checks.shown(value)}{why}"
         ) from None
 
 

@@ -86,7 +86,7 @@ async def test_a_ping_is_answered_while_frames_pour_in(
             b'Forbidden\n{"error":"An unexpected error"}',
             f"{WHERE}: the node does not accept the Origin 'https://panel.example.com' (403): it "
             "wants the panel's address as its own settings spell it (remote, or "
-            "allowed_origins); give that one as the option origin",
+            "allowed_origins); give that one with --origin",
         ),
         (
             404,

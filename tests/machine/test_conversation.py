@@ -519,6 +519,14 @@ def test_a_node_that_refuses_our_origin_ends_it() -> None:
     ]
 
 
+def test_a_refused_origin_after_it_was_accepted_is_a_passing_trouble() -> None:
+    scene = ready()
+    scene.at(10.0, Closed(1006))
+    scene.at(12.0, ConnectFailed(ConnectionFailed("wrong Origin"), 403))
+
+    assert scene.script[-1] == (12.0, "in 2.0 s: wrong Origin")
+
+
 def test_a_node_that_says_nothing_is_given_up() -> None:
     scene = Scene()
     scene.at(0.0, TokenFetched("A", URL))

@@ -59,21 +59,21 @@ class SocketLimits:
         # The events that were told of since one of them was let through.
         self._told: set[str] = set()
 
-    def takes(self, event: str, at: float) -> str | None:
-        """Return ``None`` where the message is let through, else whom to call throttled.
+    def takes(self, name: str, at: float) -> str | None:
+        """Return ``None`` where a message is let through, else what to call throttled.
 
-        An empty name is a message dropped in silence: it was told of before.
+        *name* is `GLOBAL`, which every frame must pass first, or the event as the client wrote
+        it. An empty answer is a message dropped in silence: it was told of before.
         """
-        for name in (GLOBAL, event):
-            key = name if name in (GLOBAL, "auth", "send logs", "send command") else _OTHERS
-            bucket = self._buckets.setdefault(key, _bucket(key))
-            if not bucket.allows(at):
-                if name in self._told:
-                    return ""
-                self._told.add(name)
-                return name
+        key = name if name in (GLOBAL, "auth", "send logs", "send command") else _OTHERS
+        bucket = self._buckets.setdefault(key, _bucket(key))
+        if bucket.allows(at):
             self._told.discard(name)
-        return None
+            return None
+        if name in self._told:
+            return ""
+        self._told.add(name)
+        return name
 
 
 class ConsoleLimit:

@@ -14,7 +14,7 @@ from automate.fake.model.agenda import Agenda
 from automate.fake.model.chance import Chance
 from automate.fake.model.claims import ANCIENT, NO_TOKEN, OTHER_SERVER, Claims
 from automate.fake.model.inbound import Heard, read_frame
-from automate.fake.model.limits import SocketLimits
+from automate.fake.model.limits import GLOBAL, SocketLimits
 from automate.fake.model.power import Conditions
 from automate.fake.model.settings import Settings
 from automate.fake.model.signals import Drop, Output, Said, SaidCompressed, SaidInBinary, Send
@@ -193,39 +193,42 @@ class Sockets:
         if self._is_closed_to(conditions):
             self._drop([said.socket])
             return
-        heard = self._read(socket, said)
-        if heard is None:
+        text = self._read(socket, said)
+        heard = None if text is None else read_frame(text)
+        if heard is None or self._is_throttled(socket, heard.event):
             return
-        if socket.limits is not None:
-            throttled = socket.limits.takes(heard.event, self._agenda.now)
-            if throttled is not None:
-                if throttled:
-                    self._send(said.socket, frames.frame("throttled", throttled))
-                return
         socket.waiting.append(heard)
         if len(socket.waiting) == 1:
             self._agenda.after(self._settings.delays.message, lambda: self._handle_waiting(socket))
 
-    def _read(self, socket: _Socket, said: Said | SaidInBinary | SaidCompressed) -> Heard | None:
-        """Return what is said in a frame, ``None`` if it is dropped (or the socket is)."""
+    def _read(self, socket: _Socket, said: Said | SaidInBinary | SaidCompressed) -> str | None:
+        """Return the text of a frame, ``None`` if it is dropped (or the socket is)."""
         is_newer = self._settings.is_newer
         match said:
-            case SaidInBinary() if is_newer:
-                return None
             case SaidInBinary(data=data):
-                text = data.decode("utf-8", "replace")
-                size = len(data)
+                # Go takes the bytes as they are; JSON's decoder puts U+FFFD for broken ones.
+                text, size = data.decode("utf-8", "replace"), len(data)
             case SaidCompressed(text=text, wire_bytes=size):
                 pass
             case _:
                 text = said.text
-                size = len(text.encode("utf-8", "surrogatepass"))
+                size = _size(text)
         if is_newer and size > _FRAME_BYTES:
             self._drop([socket.number], 1009)
             return None
-        if is_newer and len(text.encode("utf-8", "surrogatepass")) > _INFLATED_BYTES:
+        if self._is_throttled(socket, GLOBAL):
             return None
-        return read_frame(text)
+        is_readable = not isinstance(said, SaidInBinary) and _size(text) <= _INFLATED_BYTES
+        return text if is_readable or not is_newer else None
+
+    def _is_throttled(self, socket: _Socket, name: str) -> bool:
+        """Whether a message is one too many; the client is told once."""
+        if socket.limits is None:
+            return False
+        throttled = socket.limits.takes(name, self._agenda.now)
+        if throttled:
+            self._send(socket.number, frames.frame("throttled", throttled))
+        return throttled is not None
 
     def _handle_waiting(self, socket: _Socket) -> None:
         """Handle what came together: the last of it first, as goroutines are run."""
@@ -289,3 +292,7 @@ class Sockets:
         elif left <= _WARNING_SECONDS:
             self.answer(socket.number, [frames.frame("token expiring")])
         self._tick_later(socket)
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))

@@ -1,0 +1,63 @@
+"""Tests made of recordings: what recipes would have done, said in sentences.
+
+docs/testing.md is the guide. Names are loaded when they are first used, so that a test run
+which does not need them does not pay for them.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from automate.testing.accepted import AcceptedTranscripts as AcceptedTranscripts
+    from automate.testing.nodes import Node as Node
+    from automate.testing.nodes import modelled_node as modelled_node
+    from automate.testing.nodes import replayed_node as replayed_node
+    from automate.testing.pen import Game as Game
+    from automate.testing.rehearsing import load_recording as load_recording
+    from automate.testing.rehearsing import rehearse as rehearse
+    from automate.testing.script import Script as Script
+    from automate.testing.seeds import scheduled as scheduled
+    from automate.testing.shelf import find_recording as find_recording
+    from automate.testing.timeline import Timeline as Timeline
+
+__all__ = [
+    "AcceptedTranscripts",
+    "Game",
+    "Node",
+    "Script",
+    "Timeline",
+    "find_recording",
+    "load_recording",
+    "modelled_node",
+    "rehearse",
+    "replayed_node",
+    "scheduled",
+]
+
+_HOMES = {
+    "AcceptedTranscripts": "accepted",
+    "Game": "pen",
+    "Node": "nodes",
+    "Script": "script",
+    "Timeline": "timeline",
+    "find_recording": "shelf",
+    "load_recording": "rehearsing",
+    "modelled_node": "nodes",
+    "rehearse": "rehearsing",
+    "replayed_node": "nodes",
+    "scheduled": "seeds",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name where it lives."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'automate.testing' has no attribute {name!r}")
+    value = getattr(import_module(f"automate.testing.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

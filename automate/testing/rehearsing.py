@@ -1,0 +1,138 @@
+"""A rehearsal in one line: recipes and recordings by name, path or value; a transcript comes back.
+
+What a rehearsal is, and its rules, is the engine's affair (`automate.engine.rehearsal`).
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from automate.engine.rehearsal import AFTER_SECONDS, Ask, Transcript
+from automate.engine.rehearsal import rehearse as play
+from automate.errors import UsageError
+from automate.recipe.loader import load
+from automate.recipe.recipe import Recipe
+from automate.recording.reader import Recording, open_recording, read_recording
+from automate.testing.script import Script
+from automate.testing.shelf import current_shelf, find_recording, name_of
+
+__all__ = ["RecipesLike", "RecordingLike", "load_recipes", "load_recording", "rehearse"]
+
+RecipeLike = Recipe | str | os.PathLike[str]
+RecipesLike = RecipeLike | Iterable[RecipeLike]
+RecordingLike = str | os.PathLike[str] | Recording | Script
+
+
+def rehearse(
+    recipes: RecipesLike,
+    recording: RecordingLike,
+    *,
+    asks: Iterable[Ask | str] = (),
+    start_at: datetime | str | None = None,
+    after_seconds: float = AFTER_SECONDS,
+) -> Transcript:
+    """Return what *recipes* do on *recording*.
+
+    *recipes* are recipes, files or folders of them; *recording* is the name of one in the
+    recordings folder, a path, or one that was built. *asks* are requests like
+    ``"backup before stop@3"``: a recipe, and the second at which it is asked for. The wall clock
+    starts at *start_at*, in UTC if it names no zone, or at the recording's own start.
+
+    Raises:
+        UsageError: there is no such recording, or no recipe of that name.
+        RecipeError: a recipe file is wrong, or missing.
+        RecordingError: the recording can't be read.
+    """
+    loaded = load_recipes(recipes)
+    wishes = [_ask(one) for one in asks]
+    moment = _moment(start_at)
+    if isinstance(recording, Script):
+        recording = recording.recording
+    if isinstance(recording, Recording):
+        return play(
+            loaded,
+            recording.entries,
+            header=recording.header,
+            title=recording.header.title or name_of(Path(recording.path)),
+            start_at=moment,
+            asks=wishes,
+            after_seconds=after_seconds,
+        )
+    path = find_recording(recording)
+    with open_recording(path) as reader:
+        return play(
+            loaded,
+            reader,
+            header=reader.header,
+            title=name_of(path),
+            start_at=moment,
+            asks=wishes,
+            after_seconds=after_seconds,
+        )
+
+
+def load_recording(name: str | os.PathLike[str]) -> Recording:
+    """Return the recording *name*: a name in the recordings folder, or a path.
+
+    Raises:
+        UsageError: there is none of this name.
+        RecordingError: it can't be read.
+    """
+    return read_recording(find_recording(name))
+
+
+def load_recipes(recipes: RecipesLike) -> list[Recipe]:
+    """Return the recipes meant by *recipes*.
+
+    Raises:
+        RecipeError: a recipe file is wrong, or missing.
+        UsageError: there are none.
+    """
+    several = [recipes] if isinstance(recipes, Recipe | str | os.PathLike) else list(recipes)
+    found: list[Recipe] = []
+    for one in several:
+        if isinstance(one, Recipe):
+            found.append(one)
+        else:
+            place = current_shelf().place(one)
+            found.extend(loaded.recipe for loaded in load([place]))
+    if not found:
+        raise UsageError("expected at least one recipe, found none")
+    _check_names(found)
+    return found
+
+
+def _check_names(recipes: Sequence[Recipe]) -> None:
+    names = [recipe.name for recipe in recipes]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"two recipes are called {name!r}; give each its own name")
+
+
+def _ask(wish: Ask | str) -> Ask:
+    if isinstance(wish, Ask):
+        return wish
+    name, at, seconds = wish.rpartition("@")
+    try:
+        moment = float(seconds)
+    except ValueError:
+        moment = -1.0
+    if not at or not name or not 0 <= moment < float("inf"):
+        raise UsageError(
+            f"asks: expected NAME@SECONDS such as 'backup before stop@3', found {wish!r}"
+        )
+    return Ask(name, moment)
+
+
+def _moment(start_at: datetime | str | None) -> datetime | None:
+    if isinstance(start_at, str):
+        try:
+            start_at = datetime.fromisoformat(start_at)
+        except ValueError:
+            raise UsageError(
+                f"start_at: expected a moment such as 2026-11-24T21:59:50, found {start_at!r}"
+            ) from None
+    if start_at is not None and start_at.tzinfo is None:
+        return start_at.replace(tzinfo=UTC)
+    return start_at
