@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from automate.machine.program import compile_escalation, compile_recipe
+from automate.recipe.conditions import ServerIs
 from automate.recipe.limits import AtMost
 from automate.recipe.recipe import Recipe
-from automate.recipe.conditions import ServerIs
 from automate.recipe.steps import Block, Fail, Notify, Step, Wait
 from automate.recipe.triggers import Asked
 from tests.machine.scenes import Scene, status

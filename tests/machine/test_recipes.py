@@ -15,11 +15,13 @@ from automate.recipe.triggers import (
     At,
     ConsoleLine,
     Crashed,
+    Cron,
     Every,
     FoundOffline,
     StatusChanged,
     Trigger,
 )
+from automate.wire.messages import ServerMessage
 from tests.machine.scenes import ORIGIN, Scene, daemon, expired, line, stats, status
 
 
@@ -282,9 +284,7 @@ def test_a_trigger_that_is_held_back_anyway_does_not_count_for_the_limit() -> No
 
 
 def test_a_limit_counts_from_the_fall_not_from_when_it_was_told() -> None:
-    recipe = Recipe(
-        "it", when=Crashed(), then=Notify("!"), limit=AtMost(1, within_seconds=10)
-    )
+    recipe = Recipe("it", when=Crashed(), then=Notify("!"), limit=AtMost(1, within_seconds=10))
     up_and_down = [
         (0.0, status("running")),
         (5.0, status("offline")),
@@ -292,7 +292,10 @@ def test_a_limit_counts_from_the_fall_not_from_when_it_was_told() -> None:
         (15.0, status("offline")),
     ]
 
-    assert Scene(recipe).hears(*up_and_down).waits(60).did == [(6.0, "notify !"), (16.0, "notify !")]
+    assert Scene(recipe).hears(*up_and_down).waits(60).did == [
+        (6.0, "notify !"),
+        (16.0, "notify !"),
+    ]
 
 
 # ---------------------------------------------------------------- pauses
@@ -312,7 +315,9 @@ def test_the_first_pause_counts_from_the_crash_whatever_is_said_before_it() -> N
 @pytest.mark.parametrize("seconds", [0, 0.5, 1])
 def test_a_pause_shorter_than_the_settling_time_never_ends_in_the_past(seconds: float) -> None:
     recipe = Recipe(
-        "it", when=Crashed(), then=[Wait(seconds=seconds), Notify("a"), Wait(seconds=2), Notify("b")]
+        "it",
+        when=Crashed(),
+        then=[Wait(seconds=seconds), Notify("a"), Wait(seconds=2), Notify("b")],
     )
     scene = Scene(recipe).hears((0.0, status("running")), (5.0, status("offline"))).waits(60)
 
@@ -332,11 +337,11 @@ def test_a_pause_that_is_not_needed_ends_the_run_well() -> None:
     assert (scene.waits(60).did, scene.ended) == ([], [(8.0, "done: the server is starting")])
 
 
-def crashes(*moments: float, uptime_seconds: float = 1.0) -> list[tuple[float, object]]:
+def crashes(*moments: float) -> list[tuple[float, ServerMessage]]:
     return [
         entry
         for at in moments
-        for entry in ((at - uptime_seconds, status("running")), (at, status("offline")))
+        for entry in ((at - 1.0, status("running")), (at, status("offline")))
     ]
 
 
@@ -350,7 +355,7 @@ def test_pauses_grow_with_each_attempt_and_are_short_again_after_a_quiet_time() 
             Notify("up"),
         ],
     )
-    scene = Scene(recipe).hears(*crashes(100, 200, 300, 400, 1100)).waits(5000)  # type: ignore[arg-type]
+    scene = Scene(recipe).hears(*crashes(100, 200, 300, 400, 1100)).waits(5000)
 
     assert scene.did == [
         (101, "notify attempt 1"),
@@ -408,9 +413,8 @@ def test_a_schedule_with_a_crooked_interval_goes_on() -> None:
 
 
 def test_a_schedule_of_no_day_never_comes() -> None:
-    from automate.recipe.triggers import Cron
-
-    scene = Scene(Recipe("it", when=Cron("0 0 31 2-3/5 *"), then=Notify("!")))
+    """The first (or 31st) of February is never its fifth Monday."""
+    scene = Scene(Recipe("it", when=Cron("0 0 */30 2 MON#5"), then=Notify("!")))
 
     assert scene.machine.wake_at is None
 
