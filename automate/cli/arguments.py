@@ -3,14 +3,18 @@
 import argparse
 import math
 import os
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from automate.errors import UsageError
 
-__all__ = ["Parser", "a_moment", "a_number", "a_whole_number", "read_key", "add_panel"]
+__all__ = ["Parser", "a_moment", "a_number", "a_whole_number", "add_panel", "read_key"]
+
+# Longer than any key; a file that is longer holds something else.
+_KEY_FILE_BYTES: Final = 4096
 
 
 class Parser(argparse.ArgumentParser):
@@ -26,7 +30,12 @@ class Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
-        """Raise what was wrong, and where to look."""
+        """Raise what was wrong, and where to look; a key given as an argument is not repeated."""
+        if re.match(r"unrecognized arguments: --(api-?)?key\b(?!-file)", message):
+            raise UsageError(
+                "the key is never an argument, where others could see it: put it into the "
+                "variable AUTOMATE_KEY, or into a file for --key-file"
+            )
         raise UsageError(f"{message}; see `{self.prog} --help`")
 
 
@@ -93,23 +102,39 @@ def read_key(file: Path | None) -> str:
     Raises:
         UsageError: there is none, or it can't be one.
     """
-    if file is not None:
-        where = str(file)
-        try:
-            key = file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not text"
-            raise UsageError(f"{file}: the key can't be read: {reason}") from None
-    else:
-        where = "AUTOMATE_KEY"
-        key = os.environ.get("AUTOMATE_KEY", "").strip()
-    if not key:
+    where = "AUTOMATE_KEY" if file is None else str(file)
+    key = (os.environ.get("AUTOMATE_KEY", "") if file is None else _text(file)).strip()
+    if not key and file is None:
         raise UsageError(
             "no API key: put it into the variable AUTOMATE_KEY, or into a file and name that "
             "with --key-file (the panel makes keys under Account, API Credentials)"
-            if file is None
-            else f"{where}: the file is empty; expected an API key"
         )
+    if not key:
+        raise UsageError(f"{where}: the file is empty; expected an API key such as ptlc_…")
     if not (key.isascii() and key.isprintable() and " " not in key):
-        raise UsageError(f"{where}: expected one API key such as ptlc_…, without spaces")
+        raise UsageError(
+            f"{where}: expected one API key such as ptlc_… and nothing else, without spaces"
+        )
+    if key.startswith(("ptla_", "papp_")):
+        # PROTOCOL 1: the panel would answer 403 to everything.
+        raise UsageError(
+            f"{where}: this is an application key ({key[:5]}…); make a client key (ptlc_… or "
+            "pacc_…) on the panel under Account, API Credentials"
+        )
     return key
+
+
+def _text(file: Path) -> str:
+    """Return the beginning of *file*: a key is short, and a device may never end."""
+    try:
+        with file.open("rb") as opened:
+            return opened.read(_KEY_FILE_BYTES).decode("utf-8-sig")
+    except OSError as error:
+        raise UsageError(
+            f"{file}: the key can't be read ({error.strerror}); check the name and who may read it"
+        ) from None
+    except UnicodeDecodeError:
+        raise UsageError(
+            f"{file}: the key can't be read (it is not UTF-8 text); put the key alone into a "
+            "text file"
+        ) from None

@@ -1,17 +1,22 @@
 """`automate demo`: a server falls, a recipe brings it back; no panel needed."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from shutil import which
 from typing import TYPE_CHECKING
 
 from automate.cli.arguments import Parser
 from automate.errors import AutomateError
 
 if TYPE_CHECKING:
+    import httpx
+
+    from automate.cli.page import Page
     from automate.fake.node import Replay
     from automate.recipe.recipe import Recipe
 
-__all__ = ["run"]
+__all__ = ["run", "watch"]
 
 _SPEED = 5.0
 # The recorded client's own answer to the crash: that is left to the recipe.
@@ -38,61 +43,94 @@ def run(words: Sequence[str]) -> int:
     recipes = [loaded.recipe for loaded in load([recipe])]
     print(f"recipe     {recipe.name}: ten seconds after a crash, start the server again")
     print(f"recording  {recording.name}: a real evening, played {_SPEED:g} times as fast")
-    print()
-    return run_until_stopped(lambda: _demo(recipes, recording))
+    print(flush=True)
+    code = run_until_stopped(lambda: _demo(recipes, recording), is_endless=False)
+    if code == 0:
+        print(_farewell(recipe, recording))
+    return code
 
 
 async def _demo(recipes: "list[Recipe]", path: Path) -> int:
+    import httpx
     import trio
 
+    from automate.cli.page import Page
     from automate.engine.clock import unix_now
     from automate.fake.node import open_replay
     from automate.recording.reader import read_recording
 
+    recording = read_recording(path)
     with trio.move_on_after(_PATIENCE_SECONDS) as patience:
-        async with open_replay(
-            read_recording(path), wall_clock=unix_now, speed=_SPEED, leave=[_THE_START]
-        ) as replay:
-            await _watch(recipes, replay)
+        async with (
+            open_replay(recording, wall_clock=unix_now, speed=_SPEED, leave=[_THE_START]) as replay,
+            # No proxy that the environment may name leads to this machine itself.
+            httpx.AsyncClient(trust_env=False) as client,
+        ):
+            await watch(recipes, replay, client, Page([recording.header.title or ""]))
     if patience.cancelled_caught:
         raise AutomateError(
             f"the demo did not end within {_PATIENCE_SECONDS} s; is the machine very busy?"
         )
-    print()
-    print("The recipe saw the fall, waited, started the server, and it came back. Now try:")
-    print()
-    print("  automate check recipes")
-    print("  automate rehearse recipes --on recordings/crash-twice.jsonl")
-    print("  automate run recipes --panel https://YOUR.PANEL --server ID   (key in AUTOMATE_KEY)")
     return 0
 
 
-async def _watch(recipes: "list[Recipe]", replay: "Replay") -> None:
-    """Run *recipes* for the replayed server until one of them is done."""
+async def watch(
+    recipes: "list[Recipe]", replay: "Replay", client: "httpx.AsyncClient", page: "Page"
+) -> None:
+    """Run *recipes* for the replayed server until one of them is done; print on *page*.
+
+    Raises:
+        AutomateError: it failed.
+    """
     import trio
 
     from automate.cli.printer import Printer
     from automate.engine.clock import utc_now
     from automate.engine.engine import Engine
-    from automate.engine.sitting import keep_session, sessions_for
+    from automate.engine.sitting import keep, sessions_for
     from automate.live.panel import Panel
     from automate.machine.actions import Traced
 
-    done = trio.Event()
+    ends: list[str] = []
 
     class UntilDone(Printer):
         def decided(self, traced: Traced) -> None:
             super().decided(traced)
             if traced.what in ("done", "failed"):
-                done.set()
+                ends.append(traced.what)
+                scope.cancel()
 
-    async with Panel(replay.panel_url, replay.key) as panel:
-        server = await panel.server(replay.server)
-        names = {server.uuid: server.name}
-        engine = Engine(recipes, names, panel=panel, now=utc_now, watchers=[UntilDone(names)])
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(engine.run)
-            for session in sessions_for(engine, [server], panel, recorders={}, origin=None):
-                nursery.start_soon(keep_session, session)
-            await done.wait()
-            nursery.cancel_scope.cancel()
+    with trio.CancelScope() as scope:
+        async with Panel(replay.panel_url, replay.key, client=client) as panel:
+            server = await panel.server(replay.server)
+            names = {server.uuid: server.name}
+            watchers = [UntilDone(page, names)]
+            engine = Engine(recipes, names, panel=panel, now=utc_now, watchers=watchers)
+            await keep(engine, sessions_for(engine, [server], panel, recorders={}, origin=None))
+    if ends != ["done"]:
+        raise AutomateError("the server did not come back; the lines above say why")
+
+
+def _farewell(recipe: Path, recording: Path) -> str:
+    """Return what to try next, as it can be typed where the demo was called."""
+    command, recipes = _command(), _from_here(recipe.parent)
+    return f"""
+The recipe saw the fall, waited, started the server, and it came back. Now try:
+
+  {command} check {recipes}
+  {command} rehearse {_from_here(recipe)} --on {_from_here(recording)}
+  {command} run {recipes} --panel https://YOUR.PANEL --server ID
+
+The last one takes a panel's API key, in the variable AUTOMATE_KEY."""
+
+
+def _command() -> str:
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py":
+        return "python -m automate"
+    return "automate" if which("automate") else str(_from_here(called))
+
+
+def _from_here(path: Path) -> Path:
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

@@ -1,14 +1,14 @@
 """The way in: which command is meant, and what becomes of its errors.
 
 An error is one line on standard error that says what to do. Exit codes: 0 done, 1 failed,
-2 asked wrongly (usage, or a wrong recipe), 130 interrupted.
+2 asked wrongly (usage, or a wrong recipe), 130 or 143 interrupted before it was done.
 """
 
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from automate.cli import streams
 from automate.errors import AutomateError, UsageError
 
 __all__ = ["COMMANDS", "main"]
@@ -31,25 +31,36 @@ Recipes, recordings and replays for Pterodactyl and Pelican game servers.
 {commands}
 
 `automate COMMAND --help` explains a command. Begin with `automate demo`.
+
+example:
+  automate check recipes
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    streams.prepare()
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return _run(words)
+        code = _run(words)
+        sys.stdout.flush()
+        return code
     except UsageError as error:
-        return _complain(error, 2)
+        streams.complain(str(error))
+        return 2
     except AutomateError as error:
-        return _complain(error, 1)
+        streams.complain(str(error) or type(error).__name__)
+        return 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Whoever read our output has gone, as `head` does; nothing is left to say to them, at
-        # exit neither.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output has gone, as `head` does: nobody is left to be told.
+        streams.abandon()
         return 0
+    except OSError as error:
+        streams.abandon()
+        streams.complain(_system_words(error))
+        return 1
 
 
 def _run(words: list[str]) -> int:
@@ -57,6 +68,8 @@ def _run(words: list[str]) -> int:
         sys.stderr.write(_usage())
         return 2
     name, *rest = words
+    if name == "help" and rest:
+        name, rest = rest[0], ["--help"]
     if name in ("-h", "--help", "help"):
         sys.stdout.write(_usage())
         return 0
@@ -68,7 +81,11 @@ def _run(words: list[str]) -> int:
     if name not in COMMANDS:
         raise UsageError(f"there is no command {name!r}; there are: {', '.join(COMMANDS)}")
     command = import_module(f"automate.cli.{name}")
-    code: int = command.run(rest)
+    try:
+        code: int = command.run(rest)
+    except SystemExit as end:
+        # The parser's way to end after --help.
+        return end.code if isinstance(end.code, int) else 0
     return code
 
 
@@ -78,8 +95,8 @@ def _usage() -> str:
     return _USAGE.format(commands="\n".join(lines))
 
 
-def _complain(error: AutomateError, code: int) -> int:
-    sys.stdout.flush()
-    for line in str(error).splitlines() or [type(error).__name__]:
-        print(f"automate: {line}", file=sys.stderr)
-    return code
+def _system_words(error: OSError) -> str:
+    reason = error.strerror or str(error) or type(error).__name__
+    if error.filename is not None:
+        return f"{error.filename}: {reason}; check the name, the disk and the permissions"
+    return f"what is printed can't be written ({reason}); check where it goes"

@@ -1,24 +1,51 @@
-"""What happens, as lines for a person: the time, the server, what it did or what was done."""
+"""What recipes do and what happens to their servers, as lines for a person."""
 
-import sys
 from collections.abc import Mapping
+from typing import Final
 
-from automate.engine.clock import utc_now
+from automate.cli.page import Colour, Page
+from automate.cli.streams import complain
 from automate.engine.engine import Watcher
+from automate.errors import AutomateError
 from automate.machine.actions import Output, ShowBackup, Tell, Traced, action_fields
 
-__all__ = ["Printer"]
+__all__ = ["Printer", "display_names"]
 
-_SILENT = ("triggered", "unconfirmed")
+# Plain from what is printed besides.
+_SILENT: Final = ("triggered", "unconfirmed")
+_COLOURS: Final[Mapping[str, Colour]] = {
+    "is running": "green",
+    "is starting": "yellow",
+    "is stopping": "yellow",
+    "is offline": "red",
+    "failed": "red",
+    "step failed": "red",
+}
+
+
+def display_names(servers: Mapping[str, str]) -> dict[str, str]:
+    """Return what to call each of *servers* (names by id): its name, or where two share it, more.
+
+    A server without a name is called by its short id.
+    """
+    names = list(servers.values())
+    return {
+        id: f"{name} {id[:8]}".strip() if names.count(name) > 1 or not name.strip() else name
+        for id, name in servers.items()
+    }
 
 
 class Printer(Watcher):
-    """Prints for the servers of *names*, the names by their ids."""
+    """Prints on *page* for the servers of *names*, the names by their ids."""
 
-    def __init__(self, names: Mapping[str, str]) -> None:
+    def __init__(self, page: Page, names: Mapping[str, str]) -> None:
+        self._page = page
         self._names = names
-        # The runs whose step has just been printed as the action that it is.
-        self._acted: set[int] = set()
+        # By run: the action printed last, why a step failed. By server and recipe: why it was
+        # held back. What only says that again is not printed.
+        self._acted: dict[int, str] = {}
+        self._failed: dict[int, str] = {}
+        self._held_back: dict[tuple[str, str], str] = {}
 
     def did(self, action: Output, *, dry: bool) -> None:
         """Print an action."""
@@ -26,27 +53,52 @@ class Printer(Watcher):
             case Traced() | ShowBackup():
                 return
             case Tell(text=text):
-                self._line(action.server, f"NOTICE: {text}")
+                self._page.line(self._name(action.server), f"NOTICE: {text}", colour="bold")
             case _:
                 ((what, value),) = action_fields(action).items()
+                self._acted[action.run] = value if what == "set state" else what
                 would = "would " if dry else ""
-                self._acted.add(action.run)
                 self._line(action.server, f"{action.recipe}: {would}{what} {value}")
 
     def decided(self, traced: Traced) -> None:
         """Print a decision, if it is not plain from what else is printed."""
-        if traced.what in _SILENT or (traced.what == "step" and traced.run in self._acted):
-            self._acted.discard(traced.run or 0)
-            return
-        detail = f": {traced.detail}" if traced.detail else ""
-        words = traced.detail if traced.what == "step" else f"{traced.what}{detail}"
-        self._line(traced.server, f"{traced.recipe}: {words}")
+        words = None if traced.what in _SILENT else self._words(traced)
+        if words is not None:
+            colour = _COLOURS.get(traced.what)
+            self._line(traced.server, f"{traced.recipe}: {words}", colour=colour)
 
     def saw(self, server: str, words: str) -> None:
         """Print what happened to a server."""
-        self._line(server, words)
+        self._line(server, words, colour=_COLOURS.get(words))
 
-    def _line(self, server: str, words: str) -> None:
-        name = self._names.get(server, server[:8])
-        sys.stdout.write(f"{utc_now().astimezone():%H:%M:%S}  {name}  {words}\n")
-        sys.stdout.flush()
+    def gave_up(self, server: str, error: AutomateError) -> None:
+        """Print that nothing more will come, and on standard error why."""
+        self._line(server, "is given up", colour="red")
+        complain(f"{self._name(server)}: {error}")
+
+    def _words(self, traced: Traced) -> str | None:
+        what, detail, run = traced.what, traced.detail, traced.run or 0
+        said = f"{what}: {detail}" if detail else what
+        place = (traced.server, traced.recipe)
+        if what == "held back":
+            known = self._held_back.get(place) == detail
+            self._held_back[place] = detail
+            return None if known else said
+        self._held_back.pop(place, None)
+        if what == "step":
+            # `start` after `set state start`, `backup 'night'` after `backup night`.
+            acted = self._acted.pop(run, None)
+            return None if acted and detail.split()[0] == acted else detail
+        if what == "step failed":
+            self._failed[run] = detail
+        elif what in ("done", "failed"):
+            self._acted.pop(run, None)
+            if self._failed.pop(run, None) == detail:
+                return what
+        return said
+
+    def _line(self, server: str, words: str, *, colour: Colour | None = None) -> None:
+        self._page.line(self._name(server), words, colour=colour)
+
+    def _name(self, server: str) -> str:
+        return self._names.get(server, server[:8])

@@ -1,12 +1,12 @@
 """`automate record`: everything a live server says, into a file."""
 
 import math
-import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
 from automate.cli.arguments import Parser, a_number, add_panel, read_key
+from automate.errors import ConnectionFailed, UsageError
 
 __all__ = ["run"]
 
@@ -15,9 +15,10 @@ def run(words: Sequence[str]) -> int:
     """Run the command and return its exit code."""
     arguments = _parser().parse_args(words)
     key = read_key(arguments.key_file)
+    _check_output(arguments.output)
     from automate.cli.stopping import run_until_stopped
 
-    return run_until_stopped(lambda: _record(arguments, key))
+    return run_until_stopped(lambda: _record(arguments, key), is_endless=True)
 
 
 def _parser() -> Parser:
@@ -25,12 +26,17 @@ def _parser() -> Parser:
         "record",
         "Record everything a live server says, until Ctrl-C: console, status, statistics. Tokens\n"
         "and keys are taken out before anything reaches the disk.",
-        example="automate record --panel https://panel.example.com --server 5f2c9a1e -o night.jsonl",
+        example="automate record --panel https://panel.example.com --server 5f2c9a1e -o a.jsonl",
     )
     add_panel(parser)
     parser.add_argument("--server", required=True, metavar="ID", help="the server's id or uuid")
     parser.add_argument(
-        "-o", "--output", required=True, type=Path, metavar="FILE", help="the recording to write"
+        "-o",
+        "--output",
+        required=True,
+        type=Path,
+        metavar="FILE",
+        help="the recording to write, a new file",
     )
     parser.add_argument(
         "--seconds",
@@ -42,9 +48,22 @@ def _parser() -> Parser:
     return parser
 
 
+def _check_output(path: Path) -> None:
+    """Refuse what is plainly wrong before the panel is asked anything."""
+    if path.is_dir():
+        raise UsageError(f"{path}: this is a folder; give the name of a new file in it")
+    if path.exists() or path.is_symlink():
+        raise UsageError(
+            f"{path}: there is a file already, and nothing is ever overwritten; give another name"
+        )
+    if not path.parent.is_dir():
+        raise UsageError(f"{path}: its folder does not exist; make it first")
+
+
 async def _record(arguments: Namespace, key: str) -> int:
     import trio
 
+    from automate.cli.page import Page, plain
     from automate.cli.progress import Progress
     from automate.engine.clock import utc_now
     from automate.engine.sitting import header_for
@@ -57,19 +76,26 @@ async def _record(arguments: Namespace, key: str) -> int:
     path: Path = arguments.output
     async with Panel(arguments.panel, key) as panel:
         server = await panel.server(arguments.server)
+        name = plain(server.name)
+        progress = Progress(Page([name]), name)
         header = header_for(server, panel, now=utc_now(), title=path.name.split(".")[0])
-        async with record(path, header, redactor=Redactor(known={"key": [key]})) as recorder:
+        redactor = Redactor(known={"key": [key]})
+        async with record(path, header, redactor=redactor) as recorder:
             panel.on_call = recorder.called
-            progress = Progress(server.name)
-            print(f"recording {server.name} to {path}; Ctrl-C ends", file=sys.stderr)
+            listener = together(recorder, progress)
+            session = Session(server.uuid, panel, listener=listener, origin=arguments.origin)
+            print(f"recording {name} to {path}; {_end(arguments.seconds)}", flush=True)
             try:
                 with trio.move_on_after(arguments.seconds):
-                    await Session(
-                        server.uuid,
-                        panel,
-                        listener=together(recorder, progress),
-                        origin=arguments.origin,
-                    ).run()
+                    await session.run()
             finally:
-                print(f"{progress.frames} frames in {path}", file=sys.stderr)
+                print(f"{progress.frames} frames in {path}", flush=True)
+    if not progress.was_ready:
+        raise ConnectionFailed(
+            f"{name}: not reached within {arguments.seconds:g} s: {progress.trouble}"
+        )
     return 0
+
+
+def _end(seconds: float) -> str:
+    return "Ctrl-C ends" if seconds == math.inf else f"for {seconds:g} s, or until Ctrl-C"

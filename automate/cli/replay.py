@@ -15,7 +15,7 @@ def run(words: Sequence[str]) -> int:
     arguments = _parser().parse_args(words)
     from automate.cli.stopping import run_until_stopped
 
-    return run_until_stopped(lambda: _replay(arguments))
+    return run_until_stopped(lambda: _replay(arguments), is_endless=True)
 
 
 def _parser() -> Parser:

@@ -1,20 +1,19 @@
 """`automate run`: recipes at work for live servers."""
 
-import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from automate.cli.arguments import Parser, add_panel, read_key
+from automate.cli.streams import complain
 from automate.errors import UsageError
 
 if TYPE_CHECKING:
-    from automate.engine.engine import Engine
+    from automate.engine.engine import Outcome
     from automate.live.answers import Server
     from automate.live.panel import Panel
-    from automate.live.session import Session
     from automate.recipe.recipe import Recipe
 
 __all__ = ["run"]
@@ -31,7 +30,8 @@ def run(words: Sequence[str]) -> int:
     key = read_key(arguments.key_file)
     from automate.cli.stopping import run_until_stopped
 
-    return run_until_stopped(lambda: _run(arguments, recipes, key))
+    is_endless = arguments.trigger is None
+    return run_until_stopped(lambda: _run(arguments, recipes, key), is_endless=is_endless)
 
 
 def _parser() -> Parser:
@@ -70,16 +70,18 @@ def _named(recipes: "list[Recipe]", name: str) -> "Recipe":
 
 
 async def _run(arguments: Namespace, recipes: "list[Recipe]", key: str) -> int:
-    from automate.cli.printer import Printer
+    from automate.cli.page import Page
+    from automate.cli.printer import Printer, display_names
     from automate.engine.clock import utc_now
     from automate.engine.engine import Engine
-    from automate.engine.sitting import NoteTaker, open_recorders, sessions_for
+    from automate.engine.sitting import NoteTaker, keep, open_recorders, sessions_for
     from automate.live.panel import Panel
 
     async with AsyncExitStack() as stack:
         panel = await stack.enter_async_context(Panel(arguments.panel, key))
         servers = await _servers(panel, arguments.server)
         names = {server.uuid: server.name for server in servers}
+        shown = display_names(names)
         recorders = {}
         if arguments.record is not None:
             recorders = await stack.enter_async_context(
@@ -90,16 +92,20 @@ async def _run(arguments: Namespace, recipes: "list[Recipe]", key: str) -> int:
             names,
             panel=panel,
             now=utc_now,
-            watchers=[Printer(names), NoteTaker(recorders)],
+            watchers=[Printer(Page(shown.values()), shown), NoteTaker(recorders)],
             asked=arguments.trigger,
             dry=arguments.dry_run,
         )
         sessions = sessions_for(
             engine, servers, panel, recorders=recorders, origin=arguments.origin
         )
-        print(f"{_count(len(recipes), 'recipe')} for {', '.join(names.values())}; Ctrl-C ends")
-        sys.stdout.flush()
-        return await _keep(engine, sessions)
+        print(_heading(arguments, recipes, list(shown.values())), flush=True)
+        try:
+            outcomes = await keep(engine, sessions)
+        finally:
+            for server_id, recipe in engine.running:
+                complain(f"{shown[server_id]}: {recipe!r} is cut off in the middle")
+    return _verdict(outcomes, shown)
 
 
 async def _servers(panel: "Panel", ids: list[str]) -> "list[Server]":
@@ -110,33 +116,22 @@ async def _servers(panel: "Panel", ids: list[str]) -> "list[Server]":
     return list(found.values())
 
 
-async def _keep(engine: "Engine", sessions: "list[Session]") -> int:
-    """Keep everything going until there is nothing left to do; return the exit code."""
-    import trio
-
-    from automate.engine.sitting import keep_session
-
-    async def keep_all() -> None:
-        async with trio.open_nursery() as alive:
-            for session in sessions:
-                alive.start_soon(keep_session, session)
-        # Each has ended by an error, which its watcher has told.
-        nursery.cancel_scope.cancel()
-
-    async def until_done() -> None:
-        await engine.all_done.wait()
-        nursery.cancel_scope.cancel()
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(engine.run)
-        nursery.start_soon(keep_all)
-        nursery.start_soon(until_done)
-    for outcome in engine.outcomes:
-        if outcome.what != "done":
-            print(f"automate: {outcome.what}: {outcome.detail}", file=sys.stderr)
-    went_well = engine.all_done.is_set() and all(one.what == "done" for one in engine.outcomes)
-    return 0 if went_well else 1
+def _heading(arguments: Namespace, recipes: "list[Recipe]", names: list[str]) -> str:
+    what = f"{len(recipes)} recipe" if len(recipes) == 1 else f"{len(recipes)} recipes"
+    if arguments.trigger is not None:
+        what = repr(arguments.trigger)
+    notes = [
+        *(["dry run, nothing is sent"] if arguments.dry_run else []),
+        *([f"recording into {arguments.record}"] if arguments.record else []),
+        "Ctrl-C ends",
+    ]
+    return f"{what} for {', '.join(names)}; {'; '.join(notes)}"
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def _verdict(outcomes: "Sequence[Outcome]", shown: Mapping[str, str]) -> int:
+    """Tell of each that did not end well; return the exit code."""
+    for outcome in outcomes:
+        if outcome.what in ("failed", "held back"):
+            complain(f"{shown[outcome.server]}: {outcome.what}: {outcome.detail}")
+    # Without outcomes every session has ended by an error.
+    return 0 if outcomes and all(one.what == "done" for one in outcomes) else 1

@@ -2,12 +2,17 @@
 
 from datetime import UTC, datetime
 
-__all__ = ["unix_now", "utc_now"]
+__all__ = ["local_now", "unix_now", "utc_now"]
 
 
 def utc_now() -> datetime:
     """Return what time it is, in UTC."""
     return datetime.now(UTC)  # noqa: TID251 - the one place where time comes from
+
+
+def local_now() -> datetime:
+    """Return what time it is, in this machine's zone."""
+    return utc_now().astimezone()
 
 
 def unix_now() -> float:

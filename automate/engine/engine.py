@@ -5,15 +5,16 @@ at once. Whatever takes time (panel calls, Python calls) runs beside and comes b
 answer. Before each input the machine is handed every timer that is due by then.
 """
 
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 import trio
-from attrs import frozen
+from attrs import define, field, frozen
 
 from automate.engine.hands import call_python, make_backup, show_backup
-from automate.errors import AutomateError
+from automate.errors import AutomateError, UsageError
 from automate.live.listener import Listener
 from automate.live.panel import Panel
 from automate.machine.actions import (
@@ -30,9 +31,21 @@ from automate.machine.recipes import RecipeMachine
 from automate.machine.stage import Manner
 from automate.recipe.recipe import Recipe
 from automate.wire.codec import decode_server
-from automate.wire.messages import ClientMessage, StatusChanged
+from automate.wire.frame import canonical_client
+from automate.wire.messages import (
+    ClientMessage,
+    DaemonErrorReported,
+    SendCommand,
+    ServerMessage,
+    StatusChanged,
+    Throttled,
+)
 
 __all__ = ["Engine", "Outcome", "Sender", "Watcher", "listener_of"]
+
+# What is told as sent is only then given to the socket, and a refusal takes its time: so long
+# a recipe that was asked for is waited on after its end, if it sent anything.
+_PARTING_SECONDS: Final = 0.5
 
 
 class Sender(Protocol):
@@ -54,22 +67,45 @@ class Watcher(Protocol):
     def saw(self, server: str, words: str) -> None:
         """Something happened to the server or to its connection."""
 
+    def gave_up(self, server: str, error: AutomateError) -> None:
+        """Nothing more will come from the server: *error* is for a person to mend."""
+
 
 @frozen
 class Outcome:
-    """How a recipe that was asked for ended: *what* is ``done``, ``failed`` or ``held back``."""
+    """How a recipe that was asked for ended.
+
+    *what* is ``done``, ``failed``, ``held back``, or ``given up`` where its server was.
+    """
 
     server: str
     what: str
     detail: str
 
 
+@define
+class _Request:
+    """The recipe that was asked for, at one server: its run, and what it has not sent yet."""
+
+    run: int | None = None
+    outcome: Outcome | None = None
+    unsent: list[str] = field(factory=list)
+    has_sent: bool = False
+    lost: str | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.outcome is not None and not self.unsent
+
+
 class Engine:
     """Recipes at work for *servers* (their ids and the names that texts use).
 
     With *asked*, that recipe is asked for once at each server, as soon as its status is known;
-    `outcomes` fills, and `all_done` is set when every one has come to an end. A *dry* engine
-    decides and tells but sends nothing.
+    `wait_for_outcomes` then ends. A *dry* engine decides and tells but sends nothing.
+
+    Raises:
+        UsageError: no recipe is called *asked*, or two have one name.
     """
 
     def __init__(
@@ -83,6 +119,9 @@ class Engine:
         asked: str | None = None,
         dry: bool = False,
     ) -> None:
+        if asked is not None and asked not in [recipe.name for recipe in recipes]:
+            known = ", ".join(repr(recipe.name) for recipe in recipes)
+            raise UsageError(f"no recipe is called {asked!r}; there are: {known}")
         self._start = trio.current_time()
         self._machine = RecipeMachine(
             recipes,
@@ -95,28 +134,52 @@ class Engine:
         self._dry = dry
         self._asked = asked
         self._to_ask = set(servers) if asked else set()
-        self._asking = set(self._to_ask)
+        self._requests = {server: _Request() for server in self._to_ask}
+        self._all_over = trio.Event()
         self._senders: dict[str, Sender] = {}
         self._changed = trio.Event()
         self._nursery: trio.Nursery | None = None
-        self.outcomes: list[Outcome] = []
-        self.all_done = trio.Event()
 
     def add_sender(self, server: str, sender: Sender) -> None:
         """Send what is meant for *server* by *sender*."""
         self._senders[server] = sender
 
+    @property
+    def running(self) -> list[tuple[str, str]]:
+        """The server and the recipe of each run that is not over."""
+        return [(run.server, run.recipe) for run in self._machine.busy]
+
+    @property
+    def awaits_outcomes(self) -> bool:
+        """Whether a recipe was asked for, so that `wait_for_outcomes` will end."""
+        return bool(self._requests)
+
     async def run(self) -> None:
         """Keep the timers, and do what takes time, until cancelled."""
-        async with trio.open_nursery() as nursery:
-            self._nursery = nursery
-            while True:
-                wake_at = self._machine.wake_at
-                deadline = float("inf") if wake_at is None else self._start + wake_at
-                self._changed = trio.Event()
-                with trio.move_on_at(deadline):
-                    await self._changed.wait()
-                self._catch_up(self._now())
+        try:
+            async with trio.open_nursery() as self._nursery:
+                while True:
+                    wake_at = self._machine.wake_at
+                    deadline = math.inf if wake_at is None else self._start + wake_at
+                    self._changed = trio.Event()
+                    with trio.move_on_at(deadline) as patience:
+                        await self._changed.wait()
+                    # Adding and subtracting the start may cost the last digit: a timer that has
+                    # come is due, whatever the clock's reading makes of it.
+                    came_at = wake_at if patience.cancelled_caught else None
+                    self._catch_up(max(self._now(), came_at or 0.0))
+        finally:
+            self._nursery = None
+
+    async def wait_for_outcomes(self) -> list[Outcome]:
+        """Return how the recipe that was asked for ended, once it did so at every server.
+
+        What it sent is on its way by then.
+        """
+        await self._all_over.wait()
+        if any(request.has_sent for request in self._requests.values()):
+            await trio.sleep(_PARTING_SECONDS)
+        return [request.outcome for request in self._requests.values() if request.outcome]
 
     # ------------------------------------------------------------ inputs
 
@@ -128,14 +191,12 @@ class Engine:
         for text in texts:
             message = decode_server(text)
             output = machine.heard(server, message, at)
-            if type(message) is StatusChanged:
-                self.saw(server, f"is {message.status}")
+            if isinstance(message, StatusChanged | DaemonErrorReported | Throttled):
+                self.saw(server, _words(message))
             if output:
                 self._carry_out(output)
         if server in self._to_ask and machine.state.servers[server].world.status is not None:
-            self._to_ask.discard(server)
-            assert self._asked is not None
-            self._carry_out(machine.asked(server, self._asked, at))
+            self._ask(server, at)
         self._changed.set()
 
     def linked(self, server: str) -> None:
@@ -153,11 +214,39 @@ class Engine:
         self.saw(server, f"is not seen for now: {reason}")
         self._hand_over(self._machine.blinded, server)
 
+    def sent(self, server: str, text: str) -> None:
+        """Take in that the frame *text* is given to the socket of *server*."""
+        request = self._requests.get(server)
+        if request is not None and text in request.unsent:
+            request.unsent.remove(text)
+            self._check_requests()
+
+    def not_sent(self, server: str, message: ClientMessage, reason: str) -> None:
+        """Take in that *message* will not be sent to *server*."""
+        self.saw(server, f"did not get {_said(message)}: {reason}")
+        request = self._requests.get(server)
+        if request is None:
+            return
+        # Power steps see for themselves that nothing happens, and ask again.
+        if isinstance(message, SendCommand):
+            request.lost = request.lost or f"{_said(message)} was not sent: {reason}"
+        self.sent(server, canonical_client(message.event, message.args))
+
     def gave_up(self, server: str, error: AutomateError) -> None:
         """Take in that nothing more will come from *server*, because of *error*."""
-        self.saw(server, f"is given up: {error}")
-        if server in self._asking:
-            self._end_asked(server, "failed", str(error))
+        for watcher in self._watchers:
+            watcher.gave_up(server, error)
+        self._to_ask.discard(server)
+        request = self._requests.get(server)
+        if request is not None:
+            request.unsent.clear()
+            request.outcome = request.outcome or Outcome(server, "given up", str(error))
+            self._check_requests()
+
+    def saw(self, server: str, words: str) -> None:
+        """Tell the watchers that something happened to *server* or its connection."""
+        for watcher in self._watchers:
+            watcher.saw(server, words)
 
     def _hand_over(self, tell: Callable[[str, float], list[Output]], server: str) -> None:
         at = self._now()
@@ -179,8 +268,8 @@ class Engine:
             if isinstance(one, Traced):
                 for watcher in self._watchers:
                     watcher.decided(one)
-                if one.what in ("done", "failed", "held back") and one.server in self._asking:
-                    self._end_asked(one.server, one.what, one.detail)
+                if one.what in ("done", "failed"):
+                    self._end_request(one)
                 continue
             for watcher in self._watchers:
                 watcher.did(one, dry=self._dry)
@@ -192,6 +281,10 @@ class Engine:
         panel = self._panel
         match action:
             case Send(server=server, message=message):
+                request = self._requests.get(server)
+                if request is not None and request.run == action.run:
+                    request.unsent.append(canonical_client(message.event, message.args))
+                    request.has_sent = True
                 self._senders[server].send(message)
             case MakeBackup(server=server, name=name, call=call):
                 self._beside(call, lambda: make_backup(panel, server, name))
@@ -209,19 +302,56 @@ class Engine:
             self._catch_up(at)
             self._carry_out(self._machine.answered(call, result, at))
 
-        assert self._nursery is not None, "the engine acts only while it runs"
-        self._nursery.start_soon(answer)
+        # A session that says goodbye may still bring frames after we are cancelled.
+        if self._nursery is not None:
+            self._nursery.start_soon(answer)
 
-    def _end_asked(self, server: str, what: str, detail: str) -> None:
-        self._asking.discard(server)
-        self.outcomes.append(Outcome(server, what, detail))
-        if not self._asking:
-            self.all_done.set()
+    # ------------------------------------------------------------ the recipe asked for
 
-    def saw(self, server: str, words: str) -> None:
-        """Tell the watchers that something happened to *server* or its connection."""
-        for watcher in self._watchers:
-            watcher.saw(server, words)
+    def _ask(self, server: str, at: float) -> None:
+        self._to_ask.discard(server)
+        assert self._asked is not None
+        output = self._machine.asked(server, self._asked, at)
+        request, first = self._requests[server], output[0]
+        assert isinstance(first, Traced)
+        request.run = first.run
+        if first.run is None:
+            request.outcome = Outcome(server, first.what, first.detail)
+        self._carry_out(output)
+        self._check_requests()
+
+    def _end_request(self, traced: Traced) -> None:
+        request = self._requests.get(traced.server)
+        if request is None or request.run is None or request.run != traced.run:
+            return
+        request.outcome = Outcome(traced.server, traced.what, traced.detail)
+        self._check_requests()
+
+    def _check_requests(self) -> None:
+        if not all(request.is_over for request in self._requests.values()):
+            return
+        for request in self._requests.values():
+            if request.lost and request.outcome and request.outcome.what == "done":
+                request.outcome = Outcome(request.outcome.server, "failed", request.lost)
+        self._all_over.set()
+
+
+def _words(message: ServerMessage) -> str:
+    """Return what a person wants to know of *message*, to follow on the server's name."""
+    match message:
+        case StatusChanged(status=status):
+            return f"is {status}"
+        case DaemonErrorReported(text=text):
+            return f"refuses: {text}"
+        case Throttled(what=what):
+            return f"dropped a message ({what}): too many in a short time"
+        case _:
+            return type(message).__name__
+
+
+def _said(message: ClientMessage) -> str:
+    first = next((one for one in message.args if one is not None), "")
+    return f"{message.event} {first}".rstrip()
 
 
 def listener_of(engine: Engine, server: str) -> Listener:
@@ -237,6 +367,9 @@ class _Listener(Listener):
     def received(self, at: float, texts: Sequence[str]) -> None:
         self._engine.received(self._server, texts)
 
+    def sent(self, at: float, text: str) -> None:
+        self._engine.sent(self._server, text)
+
     def ready(self, at: float) -> None:
         self._engine.linked(self._server)
 
@@ -246,8 +379,11 @@ class _Listener(Listener):
     def blind(self, at: float, reason: str) -> None:
         self._engine.blinded(self._server, reason)
 
+    def sighted(self, at: float) -> None:
+        self._engine.saw(self._server, "is seen again")
+
     def not_sent(self, at: float, message: ClientMessage, reason: str) -> None:
-        self._engine.saw(self._server, f"did not get {message}: {reason}")
+        self._engine.not_sent(self._server, message, reason)
 
     def delayed(self, at: float, reason: str, seconds: float) -> None:
         self._engine.saw(self._server, f"can't be reached: {reason}; next try in {seconds:.0f} s")

@@ -1,4 +1,4 @@
-"""What the engine does for the machine besides sending: panel calls, notices, Python calls.
+"""What the engine does for the machine besides sending: panel calls, Python calls.
 
 Each returns the `Answer` that goes back to the machine; none raises for what the world does.
 """
@@ -26,7 +26,7 @@ async def make_backup(panel: Panel, server: str, name: str) -> Answer:
 
 
 async def show_backup(panel: Panel, server: str, uuid: str) -> Answer:
-    """Return how the backup *uuid* stands."""
+    """Return how the backup *uuid* stands, or why that can't be said."""
     try:
         return _answer(await panel.backup(server, uuid))
     except AutomateError as error:
@@ -44,16 +44,34 @@ async def call_python(name: str, values: Mapping[str, str]) -> Answer:
         if inspect.iscoroutinefunction(function):
             await function(dict(values))
         else:
-            await trio.to_thread.run_sync(function, dict(values), abandon_on_cancel=True)
-    # Whatever somebody's function raises is its run's failure, not the engine's.
-    except Exception as error:
-        return Answer(error=f"{name}: {type(error).__name__}: {error}")
+            result = await trio.to_thread.run_sync(function, dict(values), abandon_on_cancel=True)
+            # A decorator may hide that the function is a coroutine's.
+            if inspect.isawaitable(result):
+                await result
+    except _NoFunction as error:
+        return Answer(error=str(error))
+    # Whatever somebody's function raises is its run's failure, not the engine's; sys.exit() too.
+    except (Exception, SystemExit) as error:
+        said = " ".join(str(error).split())
+        return Answer(error=f"{name}: {type(error).__name__}{': ' if said else ''}{said}")
     return Answer()
 
 
+class _NoFunction(Exception):
+    """There is nothing to call; the text says what is missing."""
+
+
 def _function(name: str) -> Callable[..., Any]:
-    module, _, attribute = name.rpartition(".")
-    function = getattr(import_module(module), attribute)
+    module_name, _, attribute = name.rpartition(".")
+    try:
+        module = import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise _NoFunction(
+            f"{name}: there is no module {error.name!r}; put it beside the recipe file, or "
+            "install it where automate is"
+        ) from error
+    function = getattr(module, attribute, None)
     if not callable(function):
-        raise TypeError(f"{name} is not a function")
+        what = "no function" if function is None else "something, but no function,"
+        raise _NoFunction(f"{name}: the module {module_name!r} has {what} called {attribute!r}")
     return function  # type: ignore[no-any-return] # a callable, as checked just above

@@ -10,7 +10,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
-from automate.engine.engine import Engine, Watcher, listener_of
+import trio
+
+from automate.engine.engine import Engine, Outcome, Watcher, listener_of
 from automate.errors import AutomateError, RecordingError
 from automate.live.answers import Server
 from automate.live.listener import Listener, together
@@ -24,7 +26,7 @@ from automate.recording.redaction import Redactor
 __all__ = [
     "NoteTaker",
     "header_for",
-    "keep_session",
+    "keep",
     "open_recorders",
     "recording_path",
     "sessions_for",
@@ -51,12 +53,7 @@ async def open_recorders(
     Raises:
         RecordingError: it can't be written there.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RecordingError(
-            f"{folder}: can't hold recordings: {error.strerror}; name another folder"
-        ) from None
+    _make(folder)
     async with AsyncExitStack() as stack:
         recorders = {}
         for server in servers:
@@ -68,6 +65,19 @@ async def open_recorders(
             )
         panel.on_call = _all_of([recorder.called for recorder in recorders.values()])
         yield recorders
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise RecordingError(
+            f"{folder}: there is something else of this name; name a folder for the recordings"
+        ) from None
+    except OSError as error:
+        raise RecordingError(
+            f"{folder}: this folder can't be made ({error.strerror}); name another one"
+        ) from None
 
 
 def _all_of(several: Sequence[Callable[[Call], None]]) -> Callable[[Call], None]:
@@ -100,12 +110,37 @@ def sessions_for(
     return sessions
 
 
-async def keep_session(session: Session) -> None:
-    """Keep *session* until cancelled; its end by an error is told by its listener alone."""
+async def keep(engine: Engine, sessions: Sequence[Session]) -> list[Outcome]:
+    """Keep *engine* and *sessions* until there is nothing left to do.
+
+    That is when what was asked for has ended everywhere (how is returned), or when every
+    session has ended by an error, which its watchers were told.
+
+    Raises:
+        RecordingError: something can't be recorded any more: a reason to stop everything.
+    """
+    outcomes: list[Outcome] = []
+
+    async def wait() -> None:
+        outcomes.extend(await engine.wait_for_outcomes())
+        everything.cancel_scope.cancel()
+
+    async with trio.open_nursery() as everything:
+        everything.start_soon(engine.run)
+        everything.start_soon(wait)
+        async with trio.open_nursery() as alive:
+            for session in sessions:
+                alive.start_soon(_keep_session, session)
+        # A sitting in which something was asked for ends by its outcomes.
+        if not engine.awaits_outcomes:
+            everything.cancel_scope.cancel()
+    return outcomes
+
+
+async def _keep_session(session: Session) -> None:
     try:
         await session.run()
     except RecordingError:
-        # What can't be recorded any more is a reason to stop everything.
         raise
     except AutomateError:
         pass
@@ -137,3 +172,8 @@ class NoteTaker(Watcher):
 
     def saw(self, server: str, words: str) -> None:
         """Write nothing: the frames say it."""
+
+    def gave_up(self, server: str, error: AutomateError) -> None:
+        """Write why nothing more comes."""
+        if server in self._recorders:
+            self._recorders[server].note("mark", detail=f"given up: {error}")

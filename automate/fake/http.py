@@ -59,20 +59,33 @@ Answer = Response | HangUp | SwitchProtocol
 
 
 class RewoundStream(trio.abc.Stream):
-    """A stream that gives bytes again that were already read, *first*."""
+    """A stream that gives bytes again that were already read: *head* first, then *rest*.
 
-    def __init__(self, stream: trio.abc.Stream, first: bytes) -> None:
+    The rest, and all that follows, waits for `go_on`: wsproto would lose what a client sent
+    right behind its request, before that was accepted.
+    """
+
+    def __init__(self, stream: trio.abc.Stream, head: bytes, rest: bytes) -> None:
         self._stream = stream
-        self._first = first
+        self._head = head
+        self._rest = rest
+        self._may_go_on = trio.Event()
+
+    def go_on(self) -> None:
+        """Give what comes after the head."""
+        self._may_go_on.set()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
         """Return the bytes read before, then those of the stream."""
-        if not self._first:
-            return await self._stream.receive_some(max_bytes)
-        await trio.lowlevel.checkpoint()
-        data = self._first[:max_bytes]
-        self._first = self._first[len(data) :]
-        return data
+        if self._head:
+            await trio.lowlevel.checkpoint()
+            data, self._head = self._head[:max_bytes], self._head[max_bytes or len(self._head) :]
+            return data
+        await self._may_go_on.wait()
+        if self._rest:
+            data, self._rest = self._rest[:max_bytes], self._rest[max_bytes or len(self._rest) :]
+            return data
+        return await self._stream.receive_some(max_bytes)
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send *data* on the stream."""
@@ -112,7 +125,7 @@ async def serve_http(
                 return None
             case SwitchProtocol(head=head):
                 rest, _is_closed = connection.trailing_data
-                return RewoundStream(stream, head + rest)
+                return RewoundStream(stream, head, rest)
         await _send(connection, stream, request, reply)
         if connection.our_state is not h11.DONE or connection.their_state is not h11.DONE:
             return None

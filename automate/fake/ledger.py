@@ -92,8 +92,8 @@ def _grant(call: PanelCall) -> Grant:
     # A token of an older panel has no scope, and its daemon asks for none.
     scope = claims.get("scope")
     return Grant(
-        lifetime_seconds=ends - made if made and ends else _LIFETIME_SECONDS,
-        backdated_seconds=made - begins if made and begins else _BACKDATED_SECONDS,
+        lifetime_seconds=_LIFETIME_SECONDS if made is None or ends is None else ends - made,
+        backdated_seconds=_BACKDATED_SECONDS if made is None or begins is None else made - begins,
         permissions=tuple(permissions) if isinstance(permissions, list) else ("*",),
         scope=scope if isinstance(scope, str) else None,
     )

@@ -19,7 +19,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_st
 from wsproto.utilities import ProtocolError
 
 from automate.errors import UsageError
-from automate.fake.http import HangUp, Request, Response, SwitchProtocol, serve_http
+from automate.fake.http import HangUp, Request, Response, RewoundStream, SwitchProtocol, serve_http
 from automate.fake.panel import FakePanel
 from automate.fake.script import ABNORMAL, Deed, Kind, is_well_formed
 from automate.fake.signals import Closed, Drop, Note, NoteKind, Opened, Output, Said, Send
@@ -300,7 +300,7 @@ class _Node:
             except* (trio.BrokenResourceError, trio.ClosedResourceError):
                 pass  # the client is gone; nobody is left to be told
             except* (ConnectionClosed, ProtocolError):
-                pass  # it broke the protocol of websockets, and has been told
+                pass  # it closed in the middle, or broke the protocol and has been told
 
     def _answer(self, request: Request) -> Response | HangUp | SwitchProtocol:
         if request.path.startswith("/api/servers/"):
@@ -321,10 +321,11 @@ class _Node:
             request_id=str(uuid4()),
         )
 
-    async def _serve_websocket(self, stream: trio.abc.Stream) -> None:
+    async def _serve_websocket(self, stream: RewoundStream) -> None:
         async with trio.open_nursery() as nursery:
             request = await wrap_server_stream(nursery, stream)
             socket = await request.accept()
+            stream.go_on()
             self._connected += 1
             client = _Client(self._connected, nursery.cancel_scope)
             self._clients[client.number] = client
@@ -332,6 +333,8 @@ class _Node:
                 self._take_in(Opened(client.number))
                 nursery.start_soon(self._write, client, socket, stream)
                 await self._read(client, socket)
+                if client.number not in self._clients:
+                    await trio.sleep_forever()  # it is being dropped; the writer sees to that
             finally:
                 if self._clients.pop(client.number, None) is not None:
                     self._take_in(Closed(client.number))
@@ -354,15 +357,15 @@ class _Node:
         while True:
             await client.wait_for_work()
             item = client.queue.popleft()
-            if isinstance(item, str):
-                await socket.send_message(item)
-                self._news.set()
-            elif item.code == ABNORMAL:
-                await trio.aclose_forcefully(stream)
-                return
-            else:
-                await socket.aclose(item.code, item.reason)
-                return
+            if isinstance(item, Drop):
+                break
+            await socket.send_message(item)
+            self._news.set()
+        if item.code == ABNORMAL:
+            await trio.aclose_forcefully(stream)
+        else:
+            await socket.aclose(item.code, item.reason)
+        client.scope.cancel()
 
     def _take_in(self, happened: Opened | Said | Closed) -> None:
         self._carry_out(self._tape.handle(happened, trio.current_time()))

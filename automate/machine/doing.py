@@ -34,8 +34,10 @@ from automate.recipe.triggers import ConsoleLine, StatusChanged
 
 __all__ = ["Answer", "answered", "attempt", "begin", "due", "happened", "linked", "over", "said"]
 
-# A command is not kept for later: typed into another situation it could do harm.
+# A command is not kept for later: typed into another situation it could do harm. But what is to
+# be done whatever happens (`save-on` after `save-off`) does harm if it is left out.
 LINK_SECONDS: Final = 30.0
+LINK_SECONDS_CLEANING_UP: Final = 3600.0
 # The event `backup completed` is dropped for slow readers, so the panel is asked too.
 POLL_SECONDS: Final = 15.0
 
@@ -247,7 +249,7 @@ def _unless(step: Wait, stage: Stage) -> Outcome:
 def _begin_command(step: Command | Announce, stage: Stage) -> Outcome:
     if stage.server.connected or not stage.manner.answers:
         return _command(step, stage)
-    return _wait(stage, LINK_SECONDS)
+    return _wait(stage, LINK_SECONDS_CLEANING_UP if stage.cleans_up else LINK_SECONDS)
 
 
 def _command(step: Command | Announce, stage: Stage) -> Outcome:

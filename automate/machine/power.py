@@ -62,7 +62,7 @@ def due(step: PowerStep, stage: Stage) -> Outcome:
         # The flag is free in a stop, and remembers that it has become a kill.
         waiting.left = True
         waiting.asked = 0
-    return _ask(step, stage) if waiting.asked or waiting.left else _look(step, stage)
+    return _ask(step, stage) if waiting.asked or _is_kill(step, waiting) else _look(step, stage)
 
 
 def over(step: PowerStep, stage: Stage) -> Outcome:
@@ -114,8 +114,7 @@ def _ask(step: PowerStep, stage: Stage) -> Outcome:
     """Send the power action, once more or for the first time."""
     waiting = _waiting(stage)
     kill_at = _kill_at(step, stage)
-    is_kill = isinstance(step, Stop) and waiting.left
-    action = PowerAction.KILL if is_kill else _ACTIONS[type(step)]
+    action = PowerAction.KILL if _is_kill(step, waiting) else _ACTIONS[type(step)]
     if waiting.asked >= ASKS and kill_at is None:
         return Failed(
             f"asked {ASKS} times to {action}, but the server is still {status(stage)}; "
@@ -130,6 +129,10 @@ def _ask(step: PowerStep, stage: Stage) -> Outcome:
     again = None if stage.manner.asks_once else stage.at + SILENCE_SECONDS
     waiting.again = min((at for at in (again, kill_at) if at is not None), default=None)
     return WAITING
+
+
+def _is_kill(step: PowerStep, waiting: Waiting) -> bool:
+    return isinstance(step, Stop) and waiting.left
 
 
 def _kill_at(step: PowerStep, stage: Stage) -> float | None:

@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from zlib import crc32
 
+from attrs import evolve
+
 from automate.errors import UsageError
 from automate.machine import doing
 from automate.machine.actions import Output
@@ -163,7 +165,7 @@ class RecipeMachine:
 
     def over(self, at: float) -> list[Output]:
         """Return what to do now that the tape is over: schedules stop, nobody answers."""
-        self._runs.manner.answers = False
+        self._runs.manner = evolve(self._runs.manner, answers=False)
         for server, books in self.state.servers.items():
             for name, book in books.recipes.items():
                 self._set_schedules(server, name, [None] * len(book.due))

@@ -183,12 +183,14 @@ class Runs:
 
     def _stage(self, run: Run, at: float) -> Stage:
         books = self.state.servers[run.server]
+        instruction = self._program(run)[run.position]
         return Stage(
             state=self.state,
             server=books,
             book=books.recipes[run.recipe],
             run=run,
             manner=self.manner,
+            cleans_up=isinstance(instruction, Do) and instruction.presses_on,
             at=at,
             output=self.output,
         )

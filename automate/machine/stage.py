@@ -50,7 +50,7 @@ DONE: Final = Done()
 WAITING: Final = Still()
 
 
-@define(kw_only=True)
+@frozen(kw_only=True)
 class Manner:
     """How the machine's actions meet the world.
 
@@ -81,6 +81,8 @@ class Stage:
     book: RecipeBook
     run: Run
     manner: Manner
+    # Whether the step is done although something failed: it cleans up, or tells of it.
+    cleans_up: bool
     at: float
     output: list[Output]
 

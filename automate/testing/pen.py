@@ -30,6 +30,8 @@ _PREFIX: Final = "[…]"
 _TO_ANYONE: Final = frozenset({"auth success", "jwt error", "daemon error", "throttled"})
 # Measured in the recordings: the daemon's second is a little long.
 _STATS_SECONDS: Final = 1.0028
+_LOG_LINES: Final = 150
+_AT_FIRST: Final = Usage(memory_bytes=1_734_512_640, cpu_percent=12.5, disk_bytes=734_003_200)
 
 
 def _lines(lines: str | Iterable[str]) -> tuple[str, ...]:
@@ -70,7 +72,9 @@ class Situation:
     restarted_at: float | None = None
     container_since: float | None = None
     stats_at: float | None = None
-    usage: Usage = Usage(memory_bytes=1_734_512_640, cpu_percent=12.5, disk_bytes=2846)
+    # What `send logs` gives: the lines of the container that runs now.
+    log: tuple[str, ...] = ()
+    usage: Usage = _AT_FIRST
 
 
 @define(kw_only=True)
@@ -133,6 +137,7 @@ class Pen:
         if text.startswith(_PREFIX):
             prefix = f"[{self.wall:%H:%M:%S}] [Server thread/INFO]"
             text = prefix + text.removeprefix(_PREFIX)
+        self.change(log=(*self.now.log, text)[-_LOG_LINES:])
         self.hear(frames.console(text))
 
     def own(self, text: str) -> None:
@@ -154,18 +159,14 @@ class Pen:
 
     def attach(self) -> None:
         """Let the container run from now on."""
-        self.change(
-            container_since=self.now.t, stats_at=self.now.t if self.with_stats else None
-        )
+        self.change(container_since=self.now.t, stats_at=self.now.t if self.with_stats else None)
 
     def report(self, *, is_asked: bool = False) -> None:
         """Write down what the server uses."""
         since = self.now.container_since
         usage = evolve(self.now.usage, memory_limit_bytes=self.settings.memory_limit_bytes)
         if since is None:
-            usage = Usage(
-                memory_limit_bytes=usage.memory_limit_bytes, disk_bytes=usage.disk_bytes
-            )
+            usage = Usage(memory_limit_bytes=usage.memory_limit_bytes, disk_bytes=usage.disk_bytes)
         else:
             usage = evolve(usage, uptime_milliseconds=round((self.now.t - since) * 1000))
         kind, status = self.settings.kind, self.now.status
@@ -173,10 +174,16 @@ class Pen:
 
     # ------------------------------------------------------------ the recorded client
 
-    def ask(self, message: m.ClientMessage) -> None:
-        """Write down what the client said."""
+    def ask(self, message: m.ClientMessage) -> bool:
+        """Write down what the client said; return whether the daemon does anything about it."""
         if self.now.is_connected:
             self.entries.append(ClientFrame.of(self._t, encode_client(message)))
+        if not self.now.refusal or isinstance(message, m.Auth):
+            return True
+        # Each message without a good token is answered by one error, and is not done.
+        self.wait(0.0003)
+        self.say(m.JwtErrorReported(self.now.refusal))
+        return False
 
     def call(
         self,

@@ -17,7 +17,14 @@ from automate.recording.reader import Recording, open_recording, read_recording
 from automate.testing.script import Script
 from automate.testing.shelf import current_shelf, find_recording, name_of
 
-__all__ = ["RecipesLike", "RecordingLike", "load_recipes", "load_recording", "rehearse"]
+__all__ = [
+    "RecipesLike",
+    "RecordingLike",
+    "as_recording",
+    "load_recipes",
+    "load_recording",
+    "rehearse",
+]
 
 RecipeLike = Recipe | str | os.PathLike[str]
 RecipesLike = RecipeLike | Iterable[RecipeLike]
@@ -47,14 +54,13 @@ def rehearse(
     loaded = load_recipes(recipes)
     wishes = [_ask(one) for one in asks]
     moment = _moment(start_at)
-    if isinstance(recording, Script):
-        recording = recording.recording
-    if isinstance(recording, Recording):
+    if isinstance(recording, Script | Recording):
+        built = as_recording(recording)
         return play(
             loaded,
-            recording.entries,
-            header=recording.header,
-            title=recording.header.title or name_of(Path(recording.path)),
+            built.entries,
+            header=built.header,
+            title=built.header.title or name_of(Path(built.path)),
             start_at=moment,
             asks=wishes,
             after_seconds=after_seconds,
@@ -80,6 +86,17 @@ def load_recording(name: str | os.PathLike[str]) -> Recording:
         RecordingError: it can't be read.
     """
     return read_recording(find_recording(name))
+
+
+def as_recording(recording: RecordingLike) -> Recording:
+    """Return the recording meant by *recording*; raises as `load_recording` does."""
+    match recording:
+        case Script():
+            return recording.recording
+        case Recording():
+            return recording
+        case _:
+            return load_recording(recording)
 
 
 def load_recipes(recipes: RecipesLike) -> list[Recipe]:

@@ -5,32 +5,20 @@ who hears it, is the pen's work; `course` has what a server goes through.
 """
 
 import hashlib
-import os
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any, Final, Self
 
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 
-from automate.errors import UsageError
 from automate.fake.model import frames
-from automate.fake.model.settings import DEFAULT_SERVER, Kind, Settings
-from automate.recording.format import ClientFrame, Entry, Header, Transport, utc_text
-from automate.recording.reader import Recording
-from automate.recording.writer import RecordingWriter
 from automate.testing import course
-from automate.testing.pen import EXPIRED, REVOKED, Game, Pen, Situation
+from automate.testing.pen import EXPIRED, REVOKED, Pen
+from automate.testing.sheet import Sheet
 from automate.wire import messages as m
 from automate.wire.messages import PowerAction, PowerState
 
 __all__ = ["Script"]
 
-_DAEMONS: Final = {
-    Kind.PTERODACTYL: "pterodactyl/wings 1.11.11",
-    Kind.PELICAN: "pelican-dev/wings 1.0.0-beta29",
-}
-_STARTED: Final = datetime(2026, 11, 23, 18, 0, tzinfo=UTC)
-_PANEL: Final = "https://panel.example.com"
 _UP: Final = (PowerState.STARTING, PowerState.RUNNING)
 # The short names of the panel's errors (PROTOCOL 1.3).
 _CODES: Final = {
@@ -44,63 +32,14 @@ _CODES: Final = {
 }
 
 
-def _utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
 @frozen
-class Script:
+class Script(Sheet):
     """An evening called *title*; each verb returns a new script that goes on from this one.
 
     Begin with `online` or `offline`. Every verb first waits *after* seconds. *daemon* is
     ``pterodactyl`` or ``pelican``. Verbs that make no sense where they stand (a server that is
     offline can't crash) raise a `UsageError`.
     """
-
-    title: str = "evening"
-    daemon: Kind = field(default=Kind.PTERODACTYL, converter=Kind, kw_only=True)
-    game: Game = field(factory=Game, kw_only=True)
-    server: str = field(default=DEFAULT_SERVER, kw_only=True)
-    started_at: datetime = field(default=_STARTED, converter=_utc, kw_only=True)
-    with_stats: bool = field(default=False, kw_only=True)
-    crash_detection: bool = field(default=True, kw_only=True)
-    token_seconds: int = field(default=600, kw_only=True)
-    entries: tuple[Entry, ...] = field(default=(), kw_only=True, repr=False)
-    situation: Situation = field(factory=Situation, kw_only=True, repr=False)
-
-    # ------------------------------------------------------------ what comes of it
-
-    @property
-    def recording(self) -> Recording:
-        """The recording, as a reader would give it; at its end the recorder leaves."""
-        entries = list(self.entries)
-        if self.situation.is_connected:
-            entries.append(Transport(round(self.situation.t, 4), "closed", by="client"))
-        return Recording(f"{self.title}.jsonl", self.header, entries, [])
-
-    @property
-    def header(self) -> Header:
-        """The recording's first line."""
-        return Header(
-            server=self.server,
-            started_at=utc_text(self.started_at),
-            title=self.title,
-            panel=_PANEL,
-            socket=self._socket,
-            daemon=_DAEMONS[self.daemon],
-            redacted=["token"],
-        )
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the recording to *path*.
-
-        Raises:
-            RecordingError: something is there already, or it can't be written.
-        """
-        recording = self.recording
-        with RecordingWriter(path, recording.header) as writer:
-            for entry in recording.entries:
-                writer.write(entry)
 
     # ------------------------------------------------------------ the beginning
 
@@ -113,21 +52,16 @@ class Script:
         return self._begin(after, PowerState.OFFLINE)
 
     def _begin(self, after: float, status: PowerState) -> Self:
-        if self.situation.is_begun:
-            raise UsageError(
-                f"Script {self.title!r}: it has begun already; "
-                "to let the status change, use start(), stop() or crash()"
-            )
-        pen = self._pen(after)
+        pen = self.begin(after)
         pen.change(status=status, is_begun=True)
         if status is PowerState.RUNNING:
             pen.attach()
-        course.connect(pen, socket=self._socket, lifetime_seconds=self.token_seconds)
-        return self._with(pen)
+        course.connect(pen, socket=self.socket, lifetime_seconds=self.token_seconds)
+        return self.grown(pen)
 
     def wait(self, seconds: float) -> Self:
         """Nothing happens for so long; with *with_stats* the daemon reports each second."""
-        return self._with(self._pen(seconds))
+        return self.grown(self.pen("wait", seconds))
 
     # ------------------------------------------------------------ power
 
@@ -138,40 +72,45 @@ class Script:
 
         The recorded client *asked* for it, or somebody else did.
         """
-        pen = self._expecting("start", after, PowerState.OFFLINE)
-        self._ask_for(pen, PowerAction.START, asked)
+        pen = self.pen("start", after, PowerState.OFFLINE)
+        if not self._ask_for(pen, PowerAction.START, asked):
+            return self.grown(pen)
         course.boot(pen, seconds=seconds, finishes=finishes)
-        return self._with(pen)
+        return self.grown(pen)
 
     def stop(self, *, after: float = 0, seconds: float = 1.03, asked: bool = True) -> Self:
         """The server stops, in so many *seconds*."""
-        pen = self._expecting("stop", after, *_UP)
-        self._ask_for(pen, PowerAction.STOP, asked)
+        pen = self.pen("stop", after, *_UP)
+        if not self._ask_for(pen, PowerAction.STOP, asked):
+            return self.grown(pen)
         course.stop(pen, seconds=seconds)
-        return self._with(pen)
+        return self.grown(pen)
 
     def restart(self, *, after: float = 0, seconds: float = 2.5, asked: bool = True) -> Self:
         """The server stops and starts again, in so many *seconds* together."""
-        pen = self._expecting("restart", after, *_UP)
-        self._ask_for(pen, PowerAction.RESTART, asked)
+        pen = self.pen("restart", after, *_UP)
+        if not self._ask_for(pen, PowerAction.RESTART, asked):
+            return self.grown(pen)
         course.stop(pen, seconds=seconds * 0.4)
         pen.wait(0.016)
         course.boot(pen, seconds=seconds * 0.6)
-        return self._with(pen)
+        return self.grown(pen)
 
     def kill(self, *, after: float = 0, asked: bool = True) -> Self:
         """The server is killed."""
-        pen = self._expecting("kill", after, *_UP, PowerState.STOPPING)
-        self._ask_for(pen, PowerAction.KILL, asked)
+        pen = self.pen("kill", after, *_UP, PowerState.STOPPING)
+        if not self._ask_for(pen, PowerAction.KILL, asked):
+            return self.grown(pen)
         course.kill(pen)
-        return self._with(pen)
+        return self.grown(pen)
 
     def hang(self, *, after: float = 0, asked: bool = True) -> Self:
         """The server is told to stop and does not; only `kill` helps."""
-        pen = self._expecting("hang", after, *_UP)
-        self._ask_for(pen, PowerAction.STOP, asked)
+        pen = self.pen("hang", after, *_UP)
+        if not self._ask_for(pen, PowerAction.STOP, asked):
+            return self.grown(pen)
         course.begin_stop(pen)
-        return self._with(pen)
+        return self.grown(pen)
 
     def refuses(
         self, action: str, *, busy: bool = False, text: str = frames.GENERIC, after: float = 0
@@ -180,11 +119,11 @@ class Script:
 
         *text* is what admins see; everyone else sees the usual one.
         """
-        pen = self._pen(after)
-        pen.ask(m.SetState(action))
-        pen.wait(0.0008)
-        pen.error(frames.LOCKED if busy else text)
-        return self._with(pen)
+        pen = self.pen("refuses", after)
+        if pen.ask(m.SetState(action)):
+            pen.wait(0.0008)
+            pen.error(frames.LOCKED if busy else text)
+        return self.grown(pen)
 
     def crash(
         self,
@@ -200,7 +139,7 @@ class Script:
         It *gives_up* if it did the same less than a minute before; say so where that was before
         the script begins. Without crash detection it does nothing.
         """
-        pen = self._expecting("crash", after, *_UP)
+        pen = self.pen("crash", after, *_UP)
         course.crash(
             pen,
             exit_code=exit_code,
@@ -208,7 +147,7 @@ class Script:
             gives_up=gives_up,
             seconds=seconds,
         )
-        return self._with(pen)
+        return self.grown(pen)
 
     def out_of_memory(
         self, *, gives_up: bool | None = None, after: float = 0, seconds: float = 1.45
@@ -218,38 +157,40 @@ class Script:
             exit_code=137, out_of_memory=True, gives_up=gives_up, after=after, seconds=seconds
         )
 
-    def _ask_for(self, pen: Pen, action: PowerAction, asked: bool) -> None:
-        if asked:
-            pen.ask(m.SetState(action))
+    def _ask_for(self, pen: Pen, action: PowerAction, asked: bool) -> bool:
+        """Have the client ask, if it *asked*; return whether the daemon acts."""
+        if asked and not pen.ask(m.SetState(action)):
+            return False
         pen.wait(0.0012)
+        return True
 
     # ------------------------------------------------------------ the console
 
     def says(self, *lines: str, after: float = 0) -> Self:
         """The game says *lines*; ``[…]`` at their beginning is the log's prefix."""
-        pen = self._pen(after)
+        pen = self.pen("says", after)
         for line in lines:
             pen.line(line)
-        return self._with(pen)
+        return self.grown(pen)
 
     def daemon_says(self, text: str, *, after: float = 0) -> Self:
         """The daemon says *text* in the console, behind its own prefix."""
-        pen = self._pen(after)
+        pen = self.pen("daemon_says", after)
         pen.own(text)
-        return self._with(pen)
+        return self.grown(pen)
 
     def command(
         self, text: str, *, answers: Iterable[str] = (), after: float = 0, asked: bool = True
     ) -> Self:
         """The client types *text*: the terminal echoes it, the game *answers* at once."""
-        pen = self._pen(after)
-        if asked:
-            pen.ask(m.SendCommand(text))
+        pen = self.pen("command", after)
+        if asked and not pen.ask(m.SendCommand(text)):
+            return self.grown(pen)
         pen.wait(0.0015)
         if pen.now.container_since is not None:
             for line in (text, *answers):
                 pen.line(line)
-        return self._with(pen)
+        return self.grown(pen)
 
     def uses(
         self,
@@ -260,13 +201,34 @@ class Script:
         after: float = 0,
     ) -> Self:
         """From now on the server uses so much."""
-        pen = self._pen(after)
-        said = {
-            "memory_bytes": memory_bytes, "cpu_percent": cpu_percent, "disk_bytes": disk_bytes
-        }  # fmt: skip
-        known = {name: value for name, value in said.items() if value is not None}
-        pen.change(usage=evolve(pen.now.usage, **known))
-        return self._with(pen)
+        pen = self.pen("uses", after)
+        usage = pen.now.usage
+        pen.change(
+            usage=evolve(
+                usage,
+                memory_bytes=usage.memory_bytes if memory_bytes is None else memory_bytes,
+                cpu_percent=usage.cpu_percent if cpu_percent is None else cpu_percent,
+                disk_bytes=usage.disk_bytes if disk_bytes is None else disk_bytes,
+            )
+        )
+        return self.grown(pen)
+
+    def stats(self, *, after: float = 0) -> Self:
+        """The client asks for the stats, and gets them."""
+        pen = self.connected("stats", after)
+        if pen.ask(m.SendStats()):
+            pen.wait(0.0004)
+            pen.report(is_asked=True)
+        return self.grown(pen)
+
+    def logs(self, *, after: float = 0) -> Self:
+        """The client asks for the last lines, and gets those of this run of the game."""
+        pen = self.connected("logs", after)
+        if pen.ask(m.SendLogs()) and pen.now.container_since is not None:
+            pen.wait(0.0016)
+            for line in pen.now.log:
+                pen.hear(frames.console(line))
+        return self.grown(pen)
 
     # ------------------------------------------------------------ backups and the panel
 
@@ -284,7 +246,7 @@ class Script:
 
         The daemon's event *overtakes* the panel's answer where the server is small.
         """
-        pen = self._pen(after)
+        pen = self.pen("backup", after)
         uuid = pen.uuid()
         made_at = f"{pen.wall:%Y-%m-%dT%H:%M:%S}+00:00"
         checksum = hashlib.sha1(uuid.encode(), usedforsecurity=False).hexdigest()
@@ -310,7 +272,7 @@ class Script:
             ended_at=f"{pen.wall:%Y-%m-%dT%H:%M:%S}+00:00",
         )  # fmt: skip
         pen.call("GET", f"/backups/{uuid}", response=response, seconds=0.0014)
-        return self._with(pen)
+        return self.grown(pen)
 
     def panel_says(
         self,
@@ -328,153 +290,87 @@ class Script:
 
         For a *status* of 400 and more the *response* is the panel's error, with this *detail*.
         """
-        pen = self._pen(after)
+        pen = self.pen("panel_says", after)
         if status >= 400 and response is None:
             code = _CODES.get(status, "HttpException")
             error = {"code": code, "status": str(status), "detail": detail}
             response = {"errors": [error]}
-        pen.call(
-            method, path, request=request, status=status, response=response, seconds=seconds
-        )
-        return self._with(pen)
+        pen.call(method, path, request=request, status=status, response=response, seconds=seconds)
+        return self.grown(pen)
 
     # ------------------------------------------------------------ connection and token
 
     def lost(self, *, code: int = 1006, reason: str | None = None, after: float = 0) -> Self:
         """The connection breaks; what happens until `back` is not recorded."""
-        pen = self._connected("lost", after)
+        pen = self.connected("lost", after)
         pen.transport("closed", by="server", code=code, reason=reason)
         pen.change(is_connected=False)
-        return self._with(pen)
+        return self.grown(pen)
 
     def unreachable(self, reason: str = "connection refused", *, after: float = 0) -> Self:
         """The recorder tries to connect, and can't."""
-        pen = self._away("unreachable", after)
+        pen = self.away("unreachable", after)
         pen.transport("failed", reason=reason)
-        return self._with(pen)
+        return self.grown(pen)
 
     def back(self, *, after: float = 0, old_token: bool = False) -> Self:
         """The recorder is connected again; first with the *old_token*, which a node refuses
         that was started again meanwhile.
         """
-        pen = self._away("back", after)
+        pen = self.away("back", after)
         course.connect(
             pen,
-            socket=self._socket,
+            socket=self.socket,
             lifetime_seconds=self.token_seconds,
             refused=REVOKED if old_token else "",
         )
-        return self._with(pen)
+        return self.grown(pen)
 
     def expiring(self, *, after: float = 0) -> Self:
         """The token has a minute or less left, and the daemon says so."""
-        pen = self._connected("expiring", after)
+        pen = self.connected("expiring", after)
         pen.say(m.TokenExpiring())
-        return self._with(pen)
+        return self.grown(pen)
 
     def expires(self, *, told: bool = False, after: float = 0) -> Self:
         """The token is over: until `refresh` each event is a `jwt error`.
 
         The daemon says ``token expired`` (*told*) only if its tick falls into that very second.
         """
-        pen = self._connected("expires", after)
+        pen = self.connected("expires", after)
         if told:
             pen.say(m.TokenExpired())
         pen.change(refusal=EXPIRED)
-        return self._with(pen)
+        return self.grown(pen)
 
     def revoked(self, *, after: float = 0) -> Self:
         """The panel revokes the token: until `refresh` each event is a `jwt error`."""
-        pen = self._connected("revoked", after)
+        pen = self.connected("revoked", after)
         pen.change(refusal=REVOKED)
-        return self._with(pen)
+        return self.grown(pen)
 
     def refresh(self, *, after: float = 0) -> Self:
         """The client brings a new token, which is accepted."""
-        pen = self._connected("refresh", after)
-        course.refresh(pen, socket=self._socket, lifetime_seconds=self.token_seconds)
-        return self._with(pen)
+        pen = self.connected("refresh", after)
+        course.refresh(pen, socket=self.socket, lifetime_seconds=self.token_seconds)
+        return self.grown(pen)
 
     def throttles(self, what: str = "global", *, after: float = 0) -> Self:
         """The daemon (a newer one) drops a message: *what* is its event, or ``global``."""
-        pen = self._connected("throttles", after)
+        pen = self.connected("throttles", after)
         pen.say(m.Throttled(what))
-        return self._with(pen)
+        return self.grown(pen)
 
     # ------------------------------------------------------------ anything else
 
     def frame(self, event: str, *args: str, after: float = 0) -> Self:
         """The server sends *event* with *args*, whatever that means."""
-        pen = self._connected("frame", after)
+        pen = self.connected("frame", after)
         pen.hear(frames.frame(event, *args))
-        return self._with(pen)
+        return self.grown(pen)
 
     def asks(self, message: m.ClientMessage, *, after: float = 0) -> Self:
         """The client sends *message*, and nothing comes of it."""
-        pen = self._connected("asks", after)
+        pen = self.connected("asks", after)
         pen.ask(message)
-        return self._with(pen)
-
-    # ------------------------------------------------------------ pens
-
-    @property
-    def _socket(self) -> str:
-        return f"wss://node.example.com:8080/api/servers/{self.server}/ws"
-
-    def _pen(self, after: float) -> Pen:
-        if after < 0:
-            raise UsageError(f"Script {self.title!r}: expected 0 seconds or more, found {after:g}")
-        pen = Pen(
-            title=self.title,
-            settings=Settings(
-                kind=self.daemon,
-                server=self.server,
-                memory_mib=4096,
-                crash_detection=self.crash_detection,
-            ),
-            game=self.game,
-            started=self.started_at,
-            with_stats=self.with_stats,
-            now=self.situation,
-        )
-        pen.wait(after)
-        return pen
-
-    def _with(self, pen: Pen) -> Self:
-        return evolve(self, entries=(*self.entries, *pen.entries), situation=pen.now)
-
-    def _expecting(self, verb: str, after: float, *statuses: PowerState) -> Pen:
-        self._check_begun(verb)
-        status = self.situation.status
-        if status not in statuses:
-            wanted = " or ".join(statuses)
-            raise UsageError(
-                f"Script {self.title!r}: {verb}() at {self.situation.t:g} s: expected a server "
-                f"that is {wanted}, but it is {status}"
-            )
-        return self._pen(after)
-
-    def _connected(self, verb: str, after: float) -> Pen:
-        self._check_begun(verb)
-        if not self.situation.is_connected:
-            raise UsageError(
-                f"Script {self.title!r}: {verb}() at {self.situation.t:g} s: there is no "
-                "connection; make one with back()"
-            )
-        return self._pen(after)
-
-    def _away(self, verb: str, after: float) -> Pen:
-        self._check_begun(verb)
-        if self.situation.is_connected:
-            raise UsageError(
-                f"Script {self.title!r}: {verb}() at {self.situation.t:g} s: there still is a "
-                "connection; break it with lost()"
-            )
-        return self._pen(after)
-
-    def _check_begun(self, verb: str) -> None:
-        if not self.situation.is_begun:
-            raise UsageError(
-                f"Script {self.title!r}: {verb}(): it has not begun; begin with online() or "
-                "offline()"
-            )
+        return self.grown(pen)

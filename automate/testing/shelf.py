@@ -14,7 +14,7 @@ from typing import Final
 
 from automate.errors import UsageError
 
-__all__ = ["FOLDER", "Shelf", "current_shelf", "find_recording", "name_of", "using"]
+__all__ = ["FOLDER", "Shelf", "current_shelf", "find_recording", "missing", "name_of", "using"]
 
 FOLDER: Final = "recordings"
 _ENDINGS: Final = (".jsonl", ".jsonl.zst")
@@ -82,7 +82,7 @@ def find_recording(name: str | os.PathLike[str]) -> Path:
     else:
         found = shelf.path(name)
         if not found.exists():
-            raise UsageError(_missing(name, shelf))
+            raise UsageError(missing(name, shelf))
     shelf.used.add(found.resolve())
     return found
 
@@ -92,7 +92,8 @@ def name_of(path: Path) -> str:
     return path.name.removesuffix(".zst").removesuffix(".jsonl")
 
 
-def _missing(name: str, shelf: Shelf) -> str:
+def missing(name: str, shelf: Shelf) -> str:
+    """Return that there is no recording of this name, and which may have been meant."""
     names = [name_of(path) for path in shelf.recordings()]
     near = difflib.get_close_matches(name, names, 1)
     if near:

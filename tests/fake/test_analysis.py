@@ -49,7 +49,12 @@ def test_auth_is_answered_within_a_second(at: float, found: list[object]) -> Non
 
 
 def test_no_answer_comes_from_another_connection() -> None:
-    entries: list[Entry] = [asked(1.0, "auth", "t"), lost(1.1), opened(1.2), told(1.3, "auth success")]
+    entries: list[Entry] = [
+        asked(1.0, "auth", "t"),
+        lost(1.1),
+        opened(1.2),
+        told(1.3, "auth success"),
+    ]
 
     assert answers(*entries) == []
 
@@ -57,7 +62,10 @@ def test_no_answer_comes_from_another_connection() -> None:
 def test_two_questions_never_share_an_answer() -> None:
     questions = [asked(1.0, "auth", "t"), asked(1.0, "auth", "u")]
 
-    assert answers(*questions, *[told(1.1, "auth success")] * 2) == [(Kind.AUTH, 1, 1.1), (Kind.AUTH, 2, 1.1)]
+    assert answers(*questions, *[told(1.1, "auth success")] * 2) == [
+        (Kind.AUTH, 1, 1.1),
+        (Kind.AUTH, 2, 1.1),
+    ]
 
 
 @pytest.mark.parametrize(

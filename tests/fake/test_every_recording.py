@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from automate.fake.ledger import Grant
-from automate.fake.signals import Closed, Opened, Said
+from automate.fake.signals import Closed, Opened, Said, Send
 from automate.fake.tape import Tape
 from automate.recording.format import ClientFrame, PanelCall, ServerFrame, Transport
 from automate.recording.reader import Recording, read_recording
@@ -65,3 +65,22 @@ def test_the_same_questions_get_the_same_frames(name: str, speed: float, recordi
     assert [reply for reply in answers if not isinstance(reply, Grant)] == [
         call for call in calls if not call.path.endswith("/websocket")
     ]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith("auth-")])
+def test_they_come_at_the_recorded_moments(name: str, recordings: Path) -> None:
+    """All but the first, which is the recorded client's first `auth success`: it comes at once."""
+    recording = read_recording(recordings / f"{name}.jsonl")
+
+    stage, _answers = play_the_client_again(recording, 1.0)
+
+    begin = next(entry.t for entry in recording.entries if isinstance(entry, ClientFrame))
+    heard = [(at, output.text) for at, output in stage.heard if isinstance(output, Send)]
+    assert (
+        heard[1:]
+        == [
+            (round(entry.t - begin, 4), entry.frame)
+            for entry in recording.entries
+            if isinstance(entry, ServerFrame)
+        ][1:]
+    )

@@ -174,7 +174,9 @@ def test_a_form_will_do_as_well() -> None:
 
 
 def test_resources_tell_the_state_of_now() -> None:
-    scene = Scene(*LOGIN, told(1.0, "stats", PUSHED_STATS), told(2.0, "status", "stopping"), until=5)
+    scene = Scene(
+        *LOGIN, told(1.0, "stats", PUSHED_STATS), told(2.0, "status", "stopping"), until=5
+    )
     answer = scene.ask("GET", f"{ROOT}/resources")
 
     assert answer.body == {

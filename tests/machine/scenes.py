@@ -94,7 +94,8 @@ class Scene:
     def hears(self, *heard: tuple[float, m.ServerMessage]) -> "Scene":
         """Let the server say things at their moments."""
         for at, message in heard:
-            self.at(at, lambda machine, at=at, said=message: machine.heard("s", said, at))
+            self.waits(at)
+            self.take(self.machine.heard("s", message, at), at)
         return self
 
     def links(self, at: float, *, asks_logs: bool = False) -> "Scene":

@@ -1,5 +1,6 @@
 """What sets recipes off, what holds them back, and in which order they act."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -25,7 +26,7 @@ from automate.wire.messages import ServerMessage
 from tests.machine.scenes import ORIGIN, Scene, daemon, expired, line, stats, status
 
 
-def tell(name: str, when: list[Trigger] | Trigger, text: str = "{reason}") -> Recipe:
+def tell(name: str, when: Sequence[Trigger] | Trigger, text: str = "{reason}") -> Recipe:
     return Recipe(name, when=when, then=Notify(text))
 
 
@@ -405,7 +406,7 @@ def test_two_schedules_of_one_recipe_that_meet_are_one() -> None:
 
 
 def test_a_schedule_with_a_crooked_interval_goes_on() -> None:
-    """In floats, 3 × 1.1 is a little more than 3.3, and the next moment would be this one."""
+    """In floats, three times 1.1 is a little over 3.3: the next moment would be this one."""
     scene = Scene(Recipe("it", when=Every(seconds=1.1), then=Notify("!"))).waits(5.0)
 
     # 43,200 s lie between midnight and the scene's noon.

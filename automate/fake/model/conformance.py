@@ -25,7 +25,6 @@ from automate.fake.model.signals import (
     Drop,
     Exited,
     Input,
-    NodeStarted,
     Opened,
     Output,
     PowerAsked,
@@ -243,7 +242,7 @@ def compare(recording: Recording) -> Comparison:
         games=passed_on,
         explained=explained,
         differences=tuple(differences),
-        concluded=_concluded(evidence),
+        concluded=sum(cause.is_concluded for cause in evidence.causes),
     )
 
 
@@ -256,16 +255,6 @@ def _is_games(spoken: Spoken) -> bool:
             return stats.state != PowerState.OFFLINE
         case _:
             return False
-
-
-def _concluded(evidence: Evidence) -> int:
-    """Return how many causes stand for something that no entry tells."""
-    visible = (Printed, Exited)
-    return sum(
-        not isinstance(cause.what, visible) or cause.number != int(cause.number)
-        for cause in evidence.causes
-        if isinstance(cause.what, NodeStarted) or cause.number != int(cause.number)
-    )
 
 
 @define
@@ -338,14 +327,17 @@ def _channel(spoken: Spoken) -> str:
 
 def table(comparisons: Iterable[Comparison]) -> str:
     """Return the table of *comparisons*, with every difference below it."""
-    head = f"{'recording':<28}{'equal':>7}{'(game)':>8}{'explained':>11}{'different':>11}"
+    head = (
+        f"{'recording':<26}{'equal':>7}{'(game)':>8}{'explained':>11}{'different':>11}"
+        f"{'(concluded)':>13}"
+    )
     rows, below = [head], []
     for each in comparisons:
         count = sum(each.explained.values())
         why = ", ".join(f"{number} {freedom}" for freedom, number in each.explained.items())
         rows.append(
-            f"{each.title:<28}{each.equal:>7}{each.games:>8}{count:>11}"
-            f"{len(each.differences):>11}  {why}".rstrip()
+            f"{each.title:<26}{each.equal:>7}{each.games:>8}{count:>11}"
+            f"{len(each.differences):>11}{each.concluded:>13}  {why}".rstrip()
         )
         below += [f"{each.title}: {difference}" for difference in each.differences]
     return "\n".join([*rows, *below])

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from automate.fake.model.signals import Exited, Printed, Usage
 from automate.fake.model.terminal import Echoed, Entered, Key, Terminal
@@ -39,6 +39,9 @@ _INTERRUPTED: Final = 130
 # How long the container takes to end after its process (recordings: 25 to 60 ms).
 _END_SECONDS: Final = 0.03
 _PAGE_BYTES: Final = 4096
+# How fast a game prints that does nothing else: 20000 lines took five windows of 0.1 s (PROBED 5).
+_FLOOD_LINES: Final = 44
+_FLOOD_SECONDS: Final = 0.001
 
 
 class Game(Protocol):
@@ -83,10 +86,11 @@ class Say:
 
 @frozen
 class Flood:
-    """Print *text* *count* times at once, ``{n}`` counting from 0."""
+    """Print *text* *count* times as fast as a game can, ``{n}`` counting from *first*."""
 
     text: str
     count: int | str = field(kw_only=True)
+    first: int = field(default=0, kw_only=True)
     after: float = field(default=0.0, kw_only=True)
 
 
@@ -316,9 +320,13 @@ class ScriptedGame:
         match step:
             case Say(text=text):
                 return [Printed(self._terminal.print(self._fill(text, found)))]
-            case Flood(text=text, count=count):
+            case Flood(text=text, count=count, first=first):
                 number = int(self._fill(str(count), found))
-                return [Printed(self._fill(text, found | {"n": str(n)})) for n in range(number)]
+                last = min(first + _FLOOD_LINES, number)
+                if last < number:
+                    self._push(at + _FLOOD_SECONDS, evolve(step, first=last), found)
+                numbers = range(first, last)
+                return [Printed(self._fill(text, found | {"n": str(n)})) for n in numbers]
             case Ready():
                 self._is_ready = True
                 waiting, self._waiting = self._waiting, []

@@ -140,13 +140,13 @@ class Power:
         if limit is not None and used_bytes > limit and self.is_up and not self._is_too_big:
             self._is_too_big = True
             self._host.say(_TOO_BIG)
-            self.ask(PowerAction.STOP, lambda _text: None)
+            self._agenda.run(self._end_regardless())
 
     def change(self, to: ConditionChanged) -> None:
         """Take over the server's conditions; a suspension stops the game."""
         self.conditions.change(to)
         if to.is_suspended and self.is_process_running:
-            self.ask(PowerAction.STOP, lambda _text: None)
+            self._agenda.run(self._end_regardless())
 
     def forget(self) -> None:
         """Be the power machine of a daemon that has stopped: the process goes on without it."""
@@ -260,6 +260,10 @@ class Power:
             self._host.put(Kill())
             yield self._exited
         return "stopped"
+
+    def _end_regardless(self) -> Script:
+        """Stop the game, whoever holds the lock: it is the daemon's own wish."""
+        yield from self._stop()
 
     def _kill(self) -> Course:
         if not (self.is_process_running or self._is_booting):

@@ -66,6 +66,11 @@ class World:
         moments = [self.daemon.wake_at, self.game.wake_at, self._agenda.wake_at]
         return min((moment for moment in moments if moment is not None), default=None)
 
+    @property
+    def now(self) -> float:
+        """The moment it has come to."""
+        return self._agenda.now
+
     def tick(self, at: float) -> list[Send | Drop]:
         """Do what is due by *at*; return what clients are sent, in order."""
         self._let_pass(at)

@@ -1,0 +1,168 @@
+"""What is heard of a node in a test: the traffic in words, and what recipes at work do.
+
+Nothing here connects; sessions, panels and engines tell it what happens.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+import trio
+
+from automate.engine.engine import Watcher
+from automate.engine.rehearsal import Act, Transcript
+from automate.errors import AutomateError
+from automate.live.listener import Listener
+from automate.live.panel import Call
+from automate.machine.actions import Output, ShowBackup, Traced, action_fields
+from automate.recording.redaction import Redactor
+from automate.wire.codec import decode_server
+from automate.wire.console import clean
+from automate.wire.frame import ABSENT, unpack
+from automate.wire.messages import AuthSucceeded, ConsoleOutput, ServerMessage
+
+__all__ = ["Ears", "Play"]
+
+# In virtual time a session pings for ever: whoever waits for what never comes would not end.
+_SILENCE_SECONDS: Final = 3600.0
+_SHOWN_LINES: Final = 20
+# Each error has an id of its own, which is no news.
+_ERROR_ID: Final = re.compile(r"(?<=Error Event \[)[0-9a-f-]{36}(?=\])")
+
+
+class Ears(Listener):
+    """Writes down what is said, ``<`` by the server, ``>`` to it, ``=`` with the panel.
+
+    The clock shows *begins_at* when the server lets us in for the first time.
+    """
+
+    def __init__(self, *, begins_at: float) -> None:
+        self.lines: list[str] = []
+        self._begins_at = begins_at
+        self._let_in_at: float | None = None
+        self._made_at = trio.current_time()
+        self._redactor = Redactor()
+        self._heard: list[ServerMessage] = []
+        self._taken = 0
+        self._news = trio.Event()
+
+    def seconds(self, at: float) -> float:
+        """Return what the recording's clock shows at the moment *at* of trio's."""
+        if self._let_in_at is None:
+            return at - self._made_at
+        return self._begins_at + at - self._let_in_at
+
+    async def wait_for(self, what: ServerMessage | str, *, is_patient: bool) -> ServerMessage:
+        """Wait for the next frame that is *what*; not for ever, unless *is_patient*."""
+        __tracebackhide__ = True
+        while True:
+            while self._taken < len(self._heard):
+                message = self._heard[self._taken]
+                self._taken += 1
+                if _is(message, what):
+                    return message
+            self._news = trio.Event()
+            with trio.move_on_after(float("inf") if is_patient else _SILENCE_SECONDS) as patience:
+                await self._news.wait()
+            if patience.cancelled_caught:
+                shown = "\n".join(self.lines[-_SHOWN_LINES:]) or "  nothing at all"
+                raise AssertionError(
+                    f"waited for {what!r}, and nothing was said for an hour; before that:"
+                    f"\n\n{shown}"
+                )
+
+    # ------------------------------------------------------------ what a session tells
+
+    def opened(self, at: float) -> None:
+        """Write that the connection is open."""
+        self._write(at, "* opened")
+
+    def received(self, at: float, texts: Sequence[str]) -> None:
+        """Write the frames of the server."""
+        for text in texts:
+            message = decode_server(text)
+            if self._let_in_at is None and isinstance(message, AuthSucceeded):
+                self._let_in_at = at
+            self._write(at, f"< {_frame_words(text)}")
+            self._heard.append(message)
+        self._news.set()
+
+    def sent(self, at: float, text: str) -> None:
+        """Write a frame of ours."""
+        self._write(at, f"> {_frame_words(text)}")
+
+    def closed(self, at: float, by: str, code: int | None, reason: str | None) -> None:
+        """Write that the connection is over."""
+        why = " ".join(str(part) for part in (code, reason) if part is not None)
+        self._write(at, f"* closed by {by}{f': {why}' if why else ''}")
+
+    def failed(self, at: float, reason: str) -> None:
+        """Write that there is no connection."""
+        self._write(at, f"* failed: {reason}")
+
+    def called(self, call: Call) -> None:
+        """Write a call to the panel, which was answered now."""
+        self._write(trio.current_time(), f"= {call.method} {call.path} {call.status}")
+
+    def _write(self, at: float, words: str) -> None:
+        shown = self._redactor.text(_ERROR_ID.sub("…", words))
+        self.lines.append(f"  {self.seconds(at):9.4f}  {shown}")
+
+
+class Play(Watcher):
+    """Recipes at work at a live node: what they did, as a rehearsal would tell it."""
+
+    def __init__(self, name: str, ears: Ears) -> None:
+        self._name = name
+        self._ears = ears
+        self._acts: list[Act] = []
+        self._trace: list[tuple[float, Traced]] = []
+
+    @property
+    def transcript(self) -> Transcript:
+        """What was done and decided so far."""
+        return Transcript(
+            recording=self._name,
+            acts=tuple(self._acts),
+            trace=tuple(self._trace),
+            seconds=self._now(),
+        )
+
+    def did(self, action: Output, *, dry: bool) -> None:
+        """Note an action."""
+        if not isinstance(action, Traced | ShowBackup):
+            fields = action_fields(action)
+            self._acts.append(
+                Act(recording=self._name, at=self._now(), recipe=action.recipe, action=fields)
+            )
+
+    def decided(self, traced: Traced) -> None:
+        """Note a decision."""
+        self._trace.append((self._now(), traced))
+
+    def saw(self, server: str, words: str) -> None:
+        """Note nothing: the traffic says it."""
+
+    def gave_up(self, server: str, error: AutomateError) -> None:
+        """Note nothing: whoever runs the session gets *error* itself."""
+
+    def _now(self) -> float:
+        return self._ears.seconds(trio.current_time())
+
+
+def _is(message: ServerMessage, what: ServerMessage | str) -> bool:
+    if isinstance(what, str):
+        return isinstance(message, ConsoleOutput) and what in clean(message.line)
+    return message == what
+
+
+def _frame_words(text: str) -> str:
+    """Return a frame in one line: its event, and its arguments if there are any."""
+    event, args = unpack(text)
+    if event is None:
+        return repr(text)
+    parts = [part for part in args if part is not None] if isinstance(args, list) else []
+    if args is not ABSENT and not isinstance(args, list) and args is not None:
+        parts = [args]
+    shown = " ".join(part if isinstance(part, str) else repr(part) for part in parts)
+    return f"{event}: {shown if shown.isprintable() else repr(shown)}" if parts else event

@@ -1,0 +1,252 @@
+"""A node to talk to in a test: a recording that is replayed, a model, or a real one recorded.
+
+To the test they are the same: an address, a key, and what was said. Where the network is, and
+whether time is real, is decided by whoever opens the node.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import trio
+
+from automate.engine.clock import utc_now
+from automate.engine.engine import Engine, listener_of
+from automate.engine.sitting import header_for
+from automate.errors import UsageError
+from automate.fake.network import memory_network
+from automate.fake.node import Replay, open_replay
+from automate.live.listener import Listener, together
+from automate.live.panel import Call, Panel
+from automate.live.recorder import Recorder, record
+from automate.live.session import Session
+from automate.live.trouble import sole
+from automate.recording.format import ClientFrame, Header, ServerFrame
+from automate.recording.reader import Recording
+from automate.recording.redaction import Redactor
+from automate.testing.ears import Ears, Play
+from automate.testing.rehearsing import (
+    RecipesLike,
+    RecordingLike,
+    as_recording,
+    load_recipes,
+)
+from automate.wire.messages import Auth, AuthSucceeded, ServerMessage
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["Node", "modelled_node", "recorded_node", "replayed_node"]
+
+
+class Node:
+    """A panel and a node, and in them one *server*; *key* opens the panel.
+
+    *replay* is what plays the recording, where one is played. Seconds are those of the
+    recording's clock, as long as its replay does not stand still.
+    """
+
+    def __init__(
+        self,
+        *,
+        panel_url: str,
+        key: str,
+        header: Header,
+        begins_at: float = 0.0,
+        replay: Replay | None = None,
+        recorder: Recorder | None = None,
+    ) -> None:
+        self.panel_url = panel_url
+        self.key = key
+        self.server = header.server
+        self.socket_url = None if replay is None else replay.socket_url
+        self.replay = replay
+        self.header = header
+        self._is_virtual = recorder is None
+        self._recorder = recorder
+        self._ears = Ears(begins_at=begins_at)
+
+    @property
+    def traffic(self) -> list[str]:
+        """What was said so far, both ways, a line each; secrets are left out."""
+        return self._ears.lines
+
+    def now(self) -> datetime:
+        """Return the wall clock, which follows trio's."""
+        return self.header.started + timedelta(seconds=self._ears.seconds(trio.current_time()))
+
+    @asynccontextmanager
+    async def open_panel(self) -> AsyncIterator[Panel]:
+        """Open the panel; its calls are part of the traffic."""
+        if not self._is_virtual:
+            async with Panel(self.panel_url, self.key, on_call=self._called) as panel:
+                yield panel
+            return
+        async with (
+            _client() as client,
+            Panel(self.panel_url, self.key, client=client, on_call=self._called) as panel,
+        ):
+            yield panel
+
+    @asynccontextmanager
+    async def open_session(self, *listeners: Listener) -> AsyncIterator[Session]:
+        """Keep a session with the server while the block runs; *listeners* are told all.
+
+        Raises:
+            AutomateError: the session can't go on.
+        """
+        async with self.open_panel() as panel:
+            session = self._session(panel, *listeners)
+            async with _beside(session.run):
+                yield session
+
+    @asynccontextmanager
+    async def running(self, recipes: RecipesLike) -> AsyncIterator[Play]:
+        """Have *recipes* at work for the server while the block runs; what they do is told.
+
+        Raises:
+            AutomateError: the session can't go on.
+        """
+        loaded = load_recipes(recipes)
+        async with self.open_panel() as panel:
+            server = await panel.server(self.server)
+            play = Play(self.header.title or server.name, self._ears)
+            names = {server.uuid: server.name}
+            engine = Engine(loaded, names, panel=panel, now=self.now, watchers=[play])
+            session = self._session(panel, listener_of(engine, server.uuid))
+            engine.add_sender(server.uuid, session)
+            async with _beside(engine.run, session.run):
+                yield play
+
+    async def hears(self, what: ServerMessage | str) -> ServerMessage:
+        """Wait for the next frame that is *what*: a message, or a console line with this text.
+
+        Each frame is taken once: the next call goes on after it. Raises an `AssertionError`
+        if nothing at all was said for an hour of virtual time.
+        """
+        __tracebackhide__ = True
+        return await self._ears.wait_for(what, is_patient=not self._is_virtual)
+
+    def _session(self, panel: Panel, *listeners: Listener) -> Session:
+        first = () if self._recorder is None else (self._recorder,)
+        return Session(self.server, panel, listener=together(*first, self._ears, *listeners))
+
+    def _called(self, call: Call) -> None:
+        if self._recorder is not None:
+            self._recorder.called(call)
+        self._ears.called(call)
+
+
+# ---------------------------------------------------------------- opening
+
+
+@asynccontextmanager
+async def replayed_node(
+    recording: RecordingLike,
+    *,
+    leave: Collection[int] | Literal["all"] = (),
+    strict: bool = False,
+    speed: float = 1.0,
+) -> AsyncIterator[Node]:
+    """Replay *recording* on a network in memory, which every socket of this run is then on.
+
+    The manner (*leave*, *strict*, *speed*) is that of `automate.fake.node.open_replay`.
+
+    Raises:
+        UsageError: there is no such recording or deed.
+        RecordingError: it can't be read.
+    """
+    tape = as_recording(recording)
+    started_at = trio.current_time()
+    epoch = tape.header.started.timestamp()
+    async with (
+        memory_network(),
+        open_replay(
+            tape,
+            wall_clock=lambda: epoch + trio.current_time() - started_at,
+            leave=leave,
+            strict=strict,
+            speed=speed,
+        ) as replay,
+    ):
+        yield Node(
+            panel_url=replay.panel_url,
+            key=replay.key,
+            header=tape.header,
+            begins_at=_let_in_at(tape),
+            replay=replay,
+        )
+
+
+@asynccontextmanager
+async def modelled_node() -> AsyncIterator[Node]:
+    """Open a node that plays no recording but answers anything, as the real daemon does.
+
+    Raises:
+        UsageError: there is none yet.
+    """
+    # The seam for the model of the daemon (automate.fake.model): all it takes is to serve it on
+    # `memory_network` and to give a Node of its address, key and header.
+    raise UsageError(
+        "modelled_node: this version has no modelled node yet; replay a recording instead "
+        "(the fixture node, or replayed_node)"
+    )
+    yield  # what makes this a generator, as the others are
+
+
+@asynccontextmanager
+async def recorded_node(
+    panel_url: str, key: str, server: str, path: Path, *, title: str
+) -> AsyncIterator[Node]:
+    """Open a real server, and record into *path* all that the test has to do with it.
+
+    Raises:
+        PanelError: the panel does not give it.
+        RecordingError: the file can't be written.
+    """
+    async with Panel(panel_url, key) as panel:
+        found = await panel.server(server)
+        header = header_for(found, panel, now=utc_now(), title=title)
+    redactor = Redactor(known={"key": [key]})
+    async with record(path, header, redactor=redactor, overwrite=True) as recorder:
+        yield Node(panel_url=panel.url, key=key, header=header, recorder=recorder)
+
+
+def _let_in_at(recording: Recording) -> float:
+    """Return the moment at which a replay's clock begins: of the first `auth` that was good."""
+    asked_at = 0.0
+    for entry in recording.entries:
+        match entry:
+            case ClientFrame(event=Auth.event):
+                asked_at = entry.t
+            case ServerFrame(event=AuthSucceeded.event):
+                return asked_at
+    return asked_at
+
+
+def _client() -> "httpx.AsyncClient":
+    import httpx
+
+    return httpx.AsyncClient(
+        # The pool reads the real clock, and time is virtual here.
+        limits=httpx.Limits(keepalive_expiry=None),
+        # Nothing is encrypted in memory: loading certificates would cost more than the test.
+        verify=False,
+        # No proxy of this machine leads into it.
+        trust_env=False,
+    )
+
+
+@asynccontextmanager
+async def _beside(*tasks: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
+    """Run *tasks* while the block runs; what one of them raises comes without wrappings."""
+    try:
+        async with trio.open_nursery() as nursery:
+            for task in tasks:
+                nursery.start_soon(task)
+            yield
+            nursery.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        raise sole(group) from None

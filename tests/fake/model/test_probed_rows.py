@@ -1,0 +1,152 @@
+"""Every row of the probes is a scene here, or has a reason why a model can't play it."""
+
+from importlib import import_module
+
+from tests.fake.model import scenes
+
+# The rows of PROBED.md, by section, in its order.
+ROWS = {
+    "1": [
+        "8.1 lines over 64 KiB",
+        "8.1 empty lines",
+        "7.4 logs hold empty lines",
+        "7.4 long line cuts the rest",
+        "8.3 failed pre-boot",
+        "8.2 boot order",
+        "8.3 running follows the done-line",
+        "6.1 same second as the revocation",
+        "6.5 token expired",
+        "6.2 each answer has X-Request-Id",
+        "6.3 non-string args",
+        "4095 bytes of a line",
+        "7.3 lock conflict / 7.4 start after offline",
+        "7.6 4409",
+        "7.5 throttled",
+    ],
+    "2": [
+        "6.2 Origin",
+        "6.2 unknown uuid",
+        "6.2 not an upgrade",
+        "/ws/ with trailing slash",
+        "?token=, subprotocol header",
+        "6.2 deflate",
+        "7.5 30 sockets",
+        "7.5 frame size, raw",
+        "7.5 frame size, deflate",
+        "binary frames",
+        "fragments, pings",
+        "unasked pong; invalid UTF-8",
+        "unmasked / reserved opcode / reserved bits",
+        "client closes 1000, 1001, 4000",
+        "broken JSON",
+        "JSON keys",
+        "auth without args or garbage",
+        "expired / before node boot / without websocket.connect",
+        "no scope / other scope / a websocket",
+        "token of another server",
+        "failed re-auth",
+        "6.4 re-auth",
+        "6.3 order",
+        "6.3 message right after auth",
+        "6.3 two auths in flight",
+        "6.5 ticks",
+        "6.5 after expiry",
+        "7.6 idle",
+        "6.1 denylist by token id",
+        "7.6 user revocation",
+        "7.6 suspension by sync",
+        "7.6 node stopped",
+        "after node start",
+        "game that died while the node was down",
+        "7.4 permissions: only websocket.connect",
+        "7.4 unknown `set state` with no power permission",
+        "control.restart only",
+        "7.1 backup.read missing",
+        "7.1 backup event timing",
+        "7.6 backup restore running",
+        "7.1 backup failed",
+        "volume folder moved away during run",
+        "7.4 state `send command` while `stopping`",
+        "7.4 stop of a hanging game",
+        "offline: stop, kill",
+        "offline: restart",
+        "`start` while starting / running",
+        "`stop` / `start` while `starting`",
+        "`send command` while `starting`",
+        "`kill` 0.1 s after `starting`",
+        "`explode`, `Start`, empty, no args",
+        "args of set state are joined",
+        "restart",
+        "panel /resources vs status event",
+        "7.2 cadence",
+        "7.2 memory limit",
+        "8.1 echo",
+        "8.1 control bytes in a command",
+        "8.1 end of input",
+        "8.1 CR",
+        "8.3 crash, detection on",
+        "8.3 second within 60 s",
+        "8.3 detection off",
+        "8.3 egg's stop text as command",
+        "8.3 output line equal to stop command",
+        "8.2 disk limit while running",
+    ],
+    "3": [
+        "3 lock after kill",
+        "3 lock after stop",
+        "3 lock after a crash",
+        "3 lock after the stop text",
+        "3 commands in one go",
+        "3 commands steadily",
+        "3 auth",
+        "3 five auths and eight logs in one go",
+        "3 send stats, set state, unknown",
+        "3 twenty unknown events a second",
+    ],
+    "4": [
+        "4.1 start with a full disk",
+        "4.2 start with an image that does not exist",
+        "4.3 normal boot",
+        "4.4 crash with detection",
+        "4.4 stop",
+        "4.4 kill",
+        "4.5 output line equal to the stop command",
+    ],
+    "5": [
+        "5 flood",
+        "5 single lines vanish",
+        "5 a reader that stops",
+        "5 a stopped reader loses",
+        "5 a stopped reader delays everybody",
+        "send logs",
+    ],
+}
+_HTTP = "the answer to the upgrade is written by whatever serves the model"
+_FRAMING = "below the messages: the websocket library's affair on both ends"
+_BUFFERS = "of kernel buffers and goroutines that wait for them; a pure machine has no slow reader"
+NOT_PLAYED = {
+    "6.2 each answer has X-Request-Id": _HTTP,
+    "6.2 not an upgrade": _HTTP,
+    "/ws/ with trailing slash": _HTTP,
+    "?token=, subprotocol header": _HTTP,
+    "6.2 deflate": _HTTP,
+    "fragments, pings": _FRAMING,
+    "unasked pong; invalid UTF-8": _FRAMING,
+    "unmasked / reserved opcode / reserved bits": _FRAMING,
+    "client closes 1000, 1001, 4000": _FRAMING,
+    "volume folder moved away during run": "there are no files; `backups_succeed` says how it ends",
+    "5 single lines vanish": "2 of 30 and no more is known of when; a fault may drop lines instead",
+    "5 a reader that stops": _BUFFERS,
+    "5 a stopped reader loses": _BUFFERS,
+    "5 a stopped reader delays everybody": _BUFFERS,
+}
+MODULES = ["connecting", "power", "console"]
+
+
+def test_every_row_of_the_probes_is_played_or_has_its_reason() -> None:
+    for name in [f"test_probed_{module}" for module in MODULES] + ["test_panel"]:
+        import_module(f"tests.fake.model.{name}")
+
+    rows = {title for titles in ROWS.values() for title in titles}
+    assert rows - scenes.SHOWN == set(NOT_PLAYED)
+    assert scenes.SHOWN - rows == set()

@@ -1,0 +1,127 @@
+"""A replayed node in a test: what is said there, what recipes do there, and for how long."""
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from automate import Crashed, Recipe, Start
+from automate.errors import UsageError
+from automate.live.listener import Listener
+from automate.testing import (
+    Script,
+    Timeline,
+    modelled_node,
+    rehearse,
+    replayed_node,
+)
+from automate.wire.messages import PowerState, SendCommand, StatusChanged
+
+RESTART = Recipe("restart", when=Crashed(), then=Start())
+FALL = (
+    Script("fall", crash_detection=False)
+    .online()
+    .says("hello", after=2)
+    .crash(after=3)
+    .start(after=10)
+    .wait(5)
+)
+
+
+@pytest.fixture
+def autojump_clock() -> MockClock:
+    return MockClock(autojump_threshold=0)
+
+
+class Ready(Listener):
+    def __init__(self) -> None:
+        self.at: list[float] = []
+
+    def ready(self, at: float) -> None:
+        self.at.append(at)
+
+
+async def test_what_is_said_is_written_down(autojump_clock: MockClock) -> None:
+    ready = Ready()
+
+    async with replayed_node(FALL) as node, node.open_session(ready) as session:
+        await node.hears("hel")
+        session.send(SendCommand("list"))
+        await node.hears(StatusChanged(PowerState.OFFLINE))
+
+    assert len(ready.at) == 1
+    assert [line.replace(node.server, "ID") for line in node.traffic] == [
+        "     0.0000  = GET /api/client/servers/ID/websocket 200",
+        "     0.0000  * opened",
+        "     0.0000  > auth: <token:1>",
+        "     0.0021  < auth success",
+        "     0.0021  > send logs",
+        "     0.0026  < status: running",
+        "     2.0026  < console output: hello",
+        "     2.0026  > send command: list",
+        "     5.0026  < status: offline",
+        "     5.0026  * closed by client",
+    ]
+
+
+async def test_recipes_do_there_what_they_do_in_a_rehearsal(autojump_clock: MockClock) -> None:
+    """The same acts at the same moments, over a real session; and there they work."""
+    async with replayed_node(FALL, leave=[1]) as node, node.running(RESTART) as play:
+        await node.hears(StatusChanged(PowerState.OFFLINE))
+        await node.hears(StatusChanged(PowerState.RUNNING))
+
+    live, rehearsed = play.transcript, rehearse(RESTART, FALL)
+    moments = [
+        [(round(act.at, 4), act.recipe, act.action) for act in transcript.acts]
+        for transcript in (live, rehearsed)
+    ]
+    assert moments[0] == moments[1] == [(6.0026, "restart", {"set state": "start"})]
+    Timeline(live).triggered("restart").once().before(Timeline(live).sent("start"))
+    assert (live.recording, rehearsed.recording) == ("fall", "fall")
+
+
+async def test_the_wall_clock_is_that_of_the_recording(autojump_clock: MockClock) -> None:
+    async with replayed_node(FALL) as node, node.open_session():
+        await node.hears("hello")
+
+        assert node.now().isoformat(timespec="milliseconds") == "2026-11-23T18:00:02.003+00:00"
+
+
+async def test_what_never_comes_is_not_waited_for_for_ever(autojump_clock: MockClock) -> None:
+    async with replayed_node(FALL) as node, node.open_session():
+        with pytest.raises(AssertionError) as failure:
+            await node.hears("good bye")
+
+    text = str(failure.value)
+    assert text.startswith("waited for 'good bye', and nothing was said for an hour; before that:")
+    assert text.endswith("< status: running")
+
+
+async def test_each_frame_is_taken_once(autojump_clock: MockClock) -> None:
+    evening = Script().online().says("one", "two", "one", after=1)
+    async with replayed_node(evening) as node, node.open_session():
+        await node.hears("one")
+        await node.hears("one")
+        with trio.move_on_after(100) as patience:
+            await node.hears("two")
+
+    assert patience.cancelled_caught
+
+
+async def test_there_is_no_modelled_node_yet() -> None:
+    with pytest.raises(UsageError, match="no modelled node yet"):
+        async with modelled_node():
+            raise AssertionError("there is one: test it")
+
+
+def test_a_replay_is_the_same_in_every_run_of_trio() -> None:
+    """Not even the order in which trio wakes tasks shows."""
+
+    async def evening() -> list[str]:
+        async with replayed_node(FALL, leave=[1]) as node, node.running(RESTART):
+            await node.hears(StatusChanged(PowerState.OFFLINE))
+            await node.hears(StatusChanged(PowerState.RUNNING))
+        return node.traffic
+
+    runs = [trio.run(evening, clock=MockClock(autojump_threshold=0)) for _ in range(5)]
+
+    assert runs == runs[:1] * 5
