@@ -5,9 +5,10 @@
 PYTHON = python3
 BIN = .venv/bin
 READY = .venv/.ready
+CLIENTS = .venv/py-dactyl
 
 .DEFAULT_GOAL = help
-.PHONY: help test lint check format demo bench pins clean
+.PHONY: help test lint check format demo bench clients pins clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /make \1  	/p' Makefile
@@ -35,6 +36,8 @@ bench: $(READY) ## how fast it is here
 		if [ -e "$$file" ]; then $(BIN)/python "$$file" || exit 1; fi; \
 	done
 
+clients: $(CLIENTS)/.ready ## set up somebody else's client, so that the tests try it as well
+
 # pip-tools is no part of the pins: it pins pip itself. --no-header, and no addresses: what is
 # pinned is what a package is, not where somebody got it.
 COMPILE = $(BIN)/python -m piptools compile --quiet --upgrade --generate-hashes --strip-extras \
@@ -44,6 +47,8 @@ pins: $(READY) ## pin the newest releases of all we need
 	@$(BIN)/python -m pip install --quiet pip-tools
 	@$(COMPILE) --output-file requirements.txt pyproject.toml
 	@$(COMPILE) --output-file requirements-dev.txt --extra dev pyproject.toml
+	@$(COMPILE) --output-file tests/clients/requirements-py-dactyl.txt \
+		tests/clients/requirements-py-dactyl.in
 
 clean: ## throw away all that was made
 	rm -rf .venv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
@@ -62,3 +67,11 @@ $(READY): requirements-dev.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--no-deps --no-build-isolation --editable .
 	@touch $(READY)
+
+# Of its own, for what it needs is nothing of ours; without it the tests of it are skipped.
+$(CLIENTS)/.ready: tests/clients/requirements-py-dactyl.txt | $(READY)
+	@echo "Setting up $(CLIENTS) (once) ..."
+	@$(BIN)/python -m venv $(CLIENTS)
+	@$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--require-hashes --requirement tests/clients/requirements-py-dactyl.txt
+	@touch $@

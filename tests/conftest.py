@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# pytest within pytest, for the tests of our own plugin.
+pytest_plugins = ["pytester"]
+
 ROOT = Path(__file__).parent.parent
 
 # The same examples in every run, so that a red build means a change and not luck; nothing is

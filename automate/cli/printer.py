@@ -95,6 +95,8 @@ class Printer(Watcher):
             self._acted.pop(run, None)
             if self._failed.pop(run, None) == detail:
                 return what
+            if what == "done" and detail:
+                return f"not needed: {detail}"
         return said
 
     def _line(self, server: str, words: str, *, colour: Colour | None = None) -> None:

@@ -6,6 +6,7 @@ answer. Before each input the machine is handed every timer that is due by then.
 """
 
 import math
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, Protocol
@@ -342,7 +343,8 @@ def _words(message: ServerMessage) -> str:
         case StatusChanged(status=status):
             return f"is {status}"
         case DaemonErrorReported(text=text):
-            return f"refuses: {text}"
+            # Its number is for the daemon's own log.
+            return f"refuses: {re.sub(r'^Error Event [^ ]+: ', '', text)}"
         case Throttled(what=what):
             return f"dropped a message ({what}): too many in a short time"
         case _:

@@ -44,8 +44,11 @@ async def call_python(name: str, values: Mapping[str, str]) -> Answer:
         if inspect.iscoroutinefunction(function):
             await function(dict(values))
         else:
-            result = await trio.to_thread.run_sync(function, dict(values), abandon_on_cancel=True)
-            # A decorator may hide that the function is a coroutine's.
+            # In a list: trio takes a coroutine that comes back for a slip of the programmer's,
+            # but a decorator may only have hidden that the function is one's.
+            (result,) = await trio.to_thread.run_sync(
+                lambda: [function(dict(values))], abandon_on_cancel=True
+            )
             if inspect.isawaitable(result):
                 await result
     except _NoFunction as error:

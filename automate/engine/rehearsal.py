@@ -191,11 +191,9 @@ class _Rehearsal:
         return [run.recipe for run in machine.busy]
 
     def marked(self) -> list[Act]:
-        """Return the acts, those unconfirmed marked; commands and notices never are."""
+        """Return the acts, those unconfirmed marked."""
         return [
-            evolve(act, unconfirmed=True)
-            if (run, step) in self.unconfirmed and act.action.keys() & {"set state", "backup"}
-            else act
+            evolve(act, unconfirmed=True) if (run, step) in self.unconfirmed else act
             for act, run, step in self.acts
         ]
 

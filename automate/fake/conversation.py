@@ -71,6 +71,11 @@ class Conversation:
         """Whether *socket* is connected."""
         return socket in self._sockets
 
+    @property
+    def sockets(self) -> list[tuple[int, bool]]:
+        """The connected sockets, each with whether it was let in."""
+        return list(self._sockets.items())
+
     def is_let_in(self, socket: int) -> bool:
         """Whether *socket* has authenticated."""
         return self._sockets[socket]

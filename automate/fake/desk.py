@@ -54,9 +54,9 @@ class Desk:
         return bool(self._kept)
 
     @property
-    def unasked(self) -> list[int]:
-        """The numbers of the recorded questions whose answers are kept."""
-        return [kept.number for kept in self._kept]
+    def unasked(self) -> list[AnswerFrame]:
+        """The first frames of the answers that are kept."""
+        return [kept.frames[0] for kept in self._kept]
 
     @property
     def next_answer(self) -> AnswerFrame | None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from automate.fake.script import same_path
+from automate.fake.stall import Unasked
 from automate.recording.format import PanelCall
 
 __all__ = ["Grant", "Ledger"]
@@ -36,7 +37,7 @@ class Ledger:
         self._server = server
         self._token_path = f"/api/client/servers/{server}/websocket"
         # A call that failed on the way has no answer that could be given.
-        answered = [call for call in calls if call.status is not None]
+        self._answered = answered = [call for call in calls if call.status is not None]
         self._tokens = [call for call in answered if self.is_for_token(call.method, call.path)]
         self._rest = [call for call in answered if not self.is_for_token(call.method, call.path)]
         self._grant = next(map(_grant, filter(_is_success, self._tokens)), Grant())
@@ -69,6 +70,20 @@ class Ledger:
             if call.method == method and same_path(call.path, server=self._server) == path:
                 return self.take_this(call)
         return None
+
+    def unused(self) -> list[PanelCall]:
+        """Return the calls whose answers have not been given, in the recorded order."""
+        return sorted([*self._tokens, *self._rest], key=lambda call: call.t)
+
+    def unasked(self, call: PanelCall) -> Unasked:
+        """Return *call* as an answer that nobody asked for, numbered among those like it."""
+        question = self._question(call)
+        alike = [one for one in self._answered if self._question(one) == question]
+        number = next(number for number, one in enumerate(alike, 1) if one is call)
+        return Unasked(what=question, number=number, tape_seconds=call.t)
+
+    def _question(self, call: PanelCall) -> str:
+        return f"{call.method} {same_path(call.path, server=self._server)}"
 
     def take_this(self, call: PanelCall) -> PanelCall | None:
         """Return *call* if it has an unused answer, which is used then."""

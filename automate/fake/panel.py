@@ -139,11 +139,11 @@ class FakePanel:
         self._backups += 1
         fields = body if isinstance(body, dict) else {}
         return _backup(
-            self._tape.view.begin_backup(
+            self._tape.begin_backup(
                 str(uuid5(_NAMESPACE, f"{self._tape.server}/{self._backups}")),
                 name=fields.get("name") or None,
                 ignored=str(fields.get("ignored") or ""),
-                at=self._tape.seconds(at),
+                at=at,
             )
         )
 

@@ -34,6 +34,8 @@ class Reel:
         # This second of the tape was, or stands since, at this live moment (``None``: stands).
         self._tape_seconds = 0.0
         self._tied_at: float | None = None
+        # Since when it stands still at the next step; ``None`` while it does not.
+        self.stands_since: float | None = None
         # So many steps are passed at once, and then it is this second of the tape.
         self._jump = 0
         self._jump_seconds = 0.0
@@ -49,9 +51,19 @@ class Reel:
         return self.passed < self._jump
 
     @property
+    def next_step(self) -> Step:
+        """The first step not yet passed; there is one unless the tape is over."""
+        return self._steps[self.passed]
+
+    @property
     def ahead(self) -> Sequence[Step]:
         """The steps not yet passed."""
         return self._steps[self.passed :]
+
+    @property
+    def last_seconds(self) -> float:
+        """The second of the last step that was passed; before the start none was."""
+        return self._steps[self.passed - 1].at if self.passed else -math.inf
 
     @property
     def wake_at(self) -> float | None:
@@ -93,15 +105,18 @@ class Reel:
         is_due = ahead < -TOLERANCE_SECONDS if before else ahead <= TOLERANCE_SECONDS
         return step if is_due else None
 
-    def stand(self) -> bool:
-        """Stand still at the next step; return whether the clock ran until now."""
-        ran = self._tied_at is not None
+    def stand(self, at: float) -> bool:
+        """Stand still at the next step; return whether that is news."""
+        is_new = self.stands_since is None
+        if is_new:
+            self.stands_since = at
         self._tape_seconds, self._tied_at = self._steps[self.passed].at, None
-        return ran
+        return is_new
 
     def go(self, at: float) -> None:
         """Pass the next step; where the clock stood, it goes on from there."""
         step = self._steps[self.passed]
+        self.stands_since = None
         if self._tied_at is None or self.is_instant:
             self._tie(step.at, at)
         self.passed += 1

@@ -102,6 +102,10 @@ class NoteKind(StrEnum):
     """Recorded answers that nobody had asked for when the tape ended."""
     ENDED = "ended"
     """The tape has been played."""
+    HANDED = "handed over"
+    """A deed beyond the recording ended the tape, and a model goes on (leniently)."""
+    FAULT = "fault"
+    """Something was made to go wrong on purpose."""
     SLOW = "slow"
     """A client reads too slowly and misses frames."""
 

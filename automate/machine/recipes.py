@@ -71,9 +71,12 @@ class RecipeMachine:
         self._ranks = {name: rank for rank, name in enumerate(self._recipes)}
         self._servers = list(servers)
         self._server_ranks = {server: rank for rank, server in enumerate(servers)}
-        self._heeds_lines = any(
-            isinstance(trigger, ConsoleLine) for recipe in recipes for trigger in recipe.when
-        )
+        # Apart from the other triggers, for lines are what comes in floods.
+        self._line_triggers = {
+            recipe.name: triggers
+            for recipe in recipes
+            if (triggers := [one for one in recipe.when if isinstance(one, ConsoleLine)])
+        }
         self._runs = Runs(recipes, servers, manner=manner or Manner())
         self._open_books(0.0)
 
@@ -90,7 +93,7 @@ class RecipeMachine:
         if type(message) is m.ConsoleOutput and daemon_line(message.line) is None:
             if book.old_lines and self._is_old(book, book.old_lines, at):
                 return []
-            if self._heeds_lines or self.state.runs:
+            if self._line_triggers or self.state.runs:
                 self._said(server, clean(message.line), at)
         else:
             settles_at = book.world.settles_at
@@ -248,13 +251,11 @@ class RecipeMachine:
         for run in self._runs.of(server):
             if self._runs.waits_for_line(run):
                 self._runs.go_on(run, at, lambda step, stage: doing.said(step, stage, line))
-        if not self._heeds_lines:
-            return
-        for recipe in self._recipes.values():
-            found = (match_line(one, line) for one in recipe.when if isinstance(one, ConsoleLine))
+        for name, triggers in self._line_triggers.items():
+            found = (match_line(trigger, line) for trigger in triggers)
             values = next((values for values in found if values is not None), None)
             if values is not None:
-                self._fire(server, recipe, at, at, values)
+                self._fire(server, self._recipes[name], at, at, values)
 
     def _happened(self, server: str, occurrence: Occurrence, at: float) -> None:
         for run in self._runs.of(server):
@@ -299,11 +300,7 @@ class RecipeMachine:
         self._runs.timers.put((self._server_ranks[server], self._ranks[recipe], 0), due)
 
     def _schedule_due(self, server: str, recipe: Recipe, at: float) -> None:
-        due = self.state.servers[server].recipes[recipe.name].due
-        later = [
-            self._next(trigger, at) if moment == at else moment
-            for trigger, moment in zip(recipe.when, due, strict=True)
-        ]
+        later = [self._next(trigger, at) for trigger in recipe.when]
         self._set_schedules(server, recipe.name, later)
         self._fire(server, recipe, at, at, {})
 

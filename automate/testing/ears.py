@@ -40,7 +40,8 @@ class Ears(Listener):
         self.lines: list[str] = []
         self._begins_at = begins_at
         self._let_in_at: float | None = None
-        self._made_at = trio.current_time()
+        self._made_at = self._said_at = trio.current_time()
+        self._said = 0
         self._redactor = Redactor()
         self._heard: list[ServerMessage] = []
         self._taken = 0
@@ -62,10 +63,12 @@ class Ears(Listener):
                 if _is(message, what):
                     return message
             self._news = trio.Event()
-            with trio.move_on_after(float("inf") if is_patient else _SILENCE_SECONDS) as patience:
+            deadline = float("inf") if is_patient else self._said_at + _SILENCE_SECONDS
+            with trio.move_on_at(deadline) as patience:
                 await self._news.wait()
             if patience.cancelled_caught:
-                shown = "\n".join(self.lines[-_SHOWN_LINES:]) or "  nothing at all"
+                before = self.lines[: self._said][-_SHOWN_LINES:]
+                shown = "\n".join(before) or "  nothing at all"
                 raise AssertionError(
                     f"waited for {what!r}, and nothing was said for an hour; before that:"
                     f"\n\n{shown}"
@@ -85,6 +88,9 @@ class Ears(Listener):
                 self._let_in_at = at
             self._write(at, f"< {_frame_words(text)}")
             self._heard.append(message)
+            # A session brings a new token every few minutes, for ever: that is no sign of life.
+            if not isinstance(message, AuthSucceeded):
+                self._said_at, self._said = at, len(self.lines)
         self._news.set()
 
     def sent(self, at: float, text: str) -> None:

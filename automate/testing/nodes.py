@@ -162,6 +162,7 @@ async def replayed_node(
     started_at = trio.current_time()
     epoch = tape.header.started.timestamp()
     async with (
+        _plainly(),
         memory_network(),
         open_replay(
             tape,
@@ -241,12 +242,18 @@ def _client() -> "httpx.AsyncClient":
 
 @asynccontextmanager
 async def _beside(*tasks: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
-    """Run *tasks* while the block runs; what one of them raises comes without wrappings."""
+    """Run *tasks* while the block runs."""
+    async with _plainly(), trio.open_nursery() as nursery:
+        for task in tasks:
+            nursery.start_soon(task)
+        yield
+        nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def _plainly() -> AsyncIterator[None]:
+    """Let what is raised inside come without a nursery's wrappings, if it is one thing."""
     try:
-        async with trio.open_nursery() as nursery:
-            for task in tasks:
-                nursery.start_soon(task)
-            yield
-            nursery.cancel_scope.cancel()
+        yield
     except BaseExceptionGroup as group:
         raise sole(group) from None

@@ -272,12 +272,40 @@ def test_answers_are_used_once_and_in_order_by_method_and_path() -> None:
     ]
 
 
-def test_an_answer_comes_after_the_frames_of_its_moment() -> None:
-    made = call(5.0, "POST", "/backups", response=MADE)
+def test_answers_recorded_before_the_calls_are_used_once_too() -> None:
+    recipe = Recipe(
+        "it", when=Asked(), then=[Backup("1"), Backup("2")], on_failure=Notify("{error}")
+    )
+    entries = [
+        call(0.1, "POST", "/backups", response=MADE),
+        call(0.2, "POST", "/backups", status=400, response={"errors": [{"detail": "Limit"}]}),
+        backup_ended(3.0, "b1"),
+        stats(9.0, "running"),
+    ]
 
-    assert backing_up(made, backup_ended(5.0, "b1"), stats(5.0, "running")) == [
-        (1.0, "backup b"),
-        (5.0, "notify done"),
+    assert acts(play(recipe, *UP, *entries, asks=[("it", 1.0)])) == [
+        (1.0, "backup 1"),
+        (3.0, "backup 2"),
+        (3.0, "notify the panel answered 400: Limit"),
+    ]
+
+
+def test_an_answer_comes_after_the_frames_of_its_moment() -> None:
+    backup = asked(Backup("b"), Notify("done"))
+    hello = Recipe("hello", when=ConsoleLine("hello"), then=Notify("{line}"))
+    ended = {"attributes": {"uuid": "b1", "completed_at": "now", "is_successful": True}}
+    heard = play(
+        [backup, hello],
+        *UP,
+        call(5.0, "POST", "/backups", response=ended),
+        line(5.0, "hello"),
+        stats(6.0, "running"),
+        asks=[("it", 1.0)],
+    )
+
+    assert [(at, one.recipe) for at, one in heard.trace if one.what == "done"] == [
+        (5.0, "hello"),
+        (5.0, "it"),
     ]
 
 

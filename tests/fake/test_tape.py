@@ -630,7 +630,7 @@ def test_a_left_panel_call_gets_its_own_answer_and_another_body_is_noted() -> No
 
     assert (reply, stage.frames()[-1]) == (made, (9.5, line("after")))
     assert stage.notes(NoteKind.DIFFERED) == [
-        (2.0, f"deed 1 (POST {ROOT}/backups): recorded with {{'name': 'a'}}, now {{'name': 'b'}}")
+        (2.0, f"deed 1 (POST {ROOT}/backups): body.name: expected 'a', found 'b'")
     ]
 
 

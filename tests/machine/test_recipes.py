@@ -373,6 +373,17 @@ def test_pauses_grow_with_each_attempt_and_are_short_again_after_a_quiet_time() 
     ]
 
 
+def test_the_quiet_time_counts_from_the_attempt_to_the_crash() -> None:
+    pause = Backoff(first_seconds=10, reset_after_seconds=600)
+    recipe = Recipe("it", when=Crashed(), then=[Wait(seconds=pause), Notify("{attempt}")])
+
+    # The first attempt is at 110.
+    too_soon = Scene(recipe).hears(*crashes(100, 709)).waits(5000)
+    in_time = Scene(recipe).hears(*crashes(100, 710)).waits(5000)
+
+    assert (too_soon.did[1:], in_time.did[1:]) == ([(729, "notify 2")], [(720, "notify 1")])
+
+
 def test_a_pause_that_was_not_needed_is_no_attempt() -> None:
     recipe = Recipe(
         "it",

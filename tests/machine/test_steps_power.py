@@ -218,9 +218,16 @@ def test_a_server_that_crashes_on_its_way_up_is_started() -> None:
 
 
 def test_a_refusal_of_somebody_elses_request_changes_nothing_for_ours() -> None:
-    heard = [(2.0, status("starting")), (2.1, locked()), (9.0, status("running"))]
+    under_way = [(2.0, status("starting")), (2.1, locked())]
 
-    assert play(Start(), "offline", *heard) == ([(1.0, "start")], [(9.0, "done")])
+    assert play(Start(), "offline", *under_way, (9.0, status("running"))) == (
+        [(1.0, "start")],
+        [(9.0, "done")],
+    )
+    assert play(Start(), "offline", *under_way, (2.5, status("offline"))) == (
+        [(1.0, "start")],
+        [(2.5, "failed: it went offline again while starting")],
+    )
 
 
 # ---------------------------------------------------------------- killing a slow stop

@@ -232,6 +232,13 @@ def test_stats_that_say_it_twice_are_believed() -> None:
     assert happened[1:] == [(6.0, Changed(OFFLINE, RUNNING))]
 
 
+def test_twice_at_once_is_not_twice() -> None:
+    """As when somebody asks for the stats at the moment they come by themselves."""
+    happened = told((0.0, status("offline")), (5.0, stats("running")), (5.1, stats("running")))
+
+    assert happened == [(0.0, Found(None, OFFLINE))]
+
+
 def test_a_stray_report_followed_by_a_sound_one_is_forgotten() -> None:
     happened = told(*UP, (5.0, stats("offline")), (5.9, stats("running")))
 

@@ -83,7 +83,7 @@ async def test_the_wall_clock_is_that_of_the_recording(autojump_clock: MockClock
     async with replayed_node(FALL) as node, node.open_session():
         await node.hears("hello")
 
-        assert node.now().isoformat(timespec="milliseconds") == "2026-11-23T18:00:02.003+00:00"
+        assert node.now().isoformat(timespec="seconds") == "2026-11-23T18:00:02+00:00"
 
 
 async def test_what_never_comes_is_not_waited_for_for_ever(autojump_clock: MockClock) -> None:
@@ -93,7 +93,7 @@ async def test_what_never_comes_is_not_waited_for_for_ever(autojump_clock: MockC
 
     text = str(failure.value)
     assert text.startswith("waited for 'good bye', and nothing was said for an hour; before that:")
-    assert text.endswith("< status: running")
+    assert text.endswith("    16.4540  < status: running")
 
 
 async def test_each_frame_is_taken_once(autojump_clock: MockClock) -> None:

@@ -9,15 +9,15 @@ what the real one said, in the same order, up to the freedoms of docs/model.md.
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from difflib import SequenceMatcher
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 from attrs import define, field, frozen
 
+from automate.errors import AutomateError, UsageError
 from automate.fake.model.daemon import Daemon
 from automate.fake.model.evidence import Evidence, read_evidence
+from automate.fake.model.freedoms import Alignment, Difference, Freedom, Judge, Spoken
 from automate.fake.model.signals import (
     BackupAsked,
     Closed,
@@ -41,44 +41,10 @@ from automate.wire.codec import decode_server
 from automate.wire.console import daemon_line
 from automate.wire.messages import PowerAction, PowerState
 
-__all__ = ["Comparison", "Difference", "Freedom", "compare", "main", "table"]
+__all__ = ["Comparison", "compare", "main", "table"]
 
 _UUID: Final = re.compile(r"Error Event \[[0-9a-f-]{36}\]")
 _ECHO_SECONDS: Final = 0.1
-_REORDER_SECONDS: Final = 0.05
-_PARTING_SECONDS: Final = 0.005
-_FLOOD_SECONDS: Final = 0.2
-
-
-class Freedom(StrEnum):
-    """Why a difference is none: what the daemon itself leaves open (docs/model.md)."""
-
-    ORDER = "order"
-    """Its own lines, status and the game's lines travel on different channels."""
-    PARTING = "in flight when the client left"
-    FLOOD = "lines dropped in a flood"
-    LOST = "single lines lost"
-
-
-@frozen
-class Spoken:
-    """A frame of one connection, or the connection's end, with its ids taken out."""
-
-    at: float = field(eq=False)
-    connection: int
-    text: str
-
-
-@frozen
-class Difference:
-    """A frame that only one side has: the recording, or else the model."""
-
-    spoken: Spoken
-    is_recorded: bool
-
-    def __str__(self) -> str:
-        who = "only recorded" if self.is_recorded else "only the model"
-        return f"{self.spoken.at:9.4f} {who}: {self.spoken.text.strip()[:160]}"
 
 
 @frozen(kw_only=True)
@@ -227,14 +193,9 @@ def compare(recording: Recording) -> Comparison:
     evidence = read_evidence(recording)
     modelled = _Play(recording, evidence).run()
     real = _recorded(recording)
-    matcher = SequenceMatcher(None, real, modelled, autojunk=False)
-    pairs = matcher.get_matching_blocks()
-    same = [index for block in pairs for index in range(block.a, block.a + block.size)]
-    others = [index for block in pairs for index in range(block.b, block.b + block.size)]
-    only_real = [spoken for index, spoken in enumerate(real) if index not in set(same)]
-    only_model = [spoken for index, spoken in enumerate(modelled) if index not in set(others)]
-    judge = _Judge(recording, evidence, real)
-    explained, differences = judge.explain(only_real, only_model)
+    alignment = Alignment.of(real, modelled)
+    explained, differences = Judge(recording, evidence, alignment).explain()
+    same = [i for i, _j in alignment.pairs]
     passed_on = sum(_is_games(real[index]) for index in same)
     return Comparison(
         title=recording.header.title or Path(recording.path).stem,
@@ -255,71 +216,6 @@ def _is_games(spoken: Spoken) -> bool:
             return stats.state != PowerState.OFFLINE
         case _:
             return False
-
-
-@define
-class _Judge:
-    """Tells freedoms from differences."""
-
-    recording: Recording
-    evidence: Evidence
-    real: Sequence[Spoken]
-
-    def explain(
-        self, only_real: list[Spoken], only_model: list[Spoken]
-    ) -> tuple[dict[Freedom, int], list[Difference]]:
-        """Return what is explained, and what is not."""
-        explained: dict[Freedom, int] = {}
-        rest_model = list(only_model)
-        different: list[Difference] = []
-        for spoken in only_real:
-            twin = next((other for other in rest_model if self.is_reordered(spoken, other)), None)
-            if twin is None:
-                different.append(Difference(spoken, is_recorded=True))
-                continue
-            rest_model.remove(twin)
-            explained[Freedom.ORDER] = explained.get(Freedom.ORDER, 0) + 1
-        for spoken in rest_model:
-            freedom = self.freedom(spoken)
-            if freedom is None:
-                different.append(Difference(spoken, is_recorded=False))
-            else:
-                explained[freedom] = explained.get(freedom, 0) + 1
-        return explained, sorted(different, key=lambda each: each.spoken.at)
-
-    def is_reordered(self, real: Spoken, other: Spoken) -> bool:
-        """Whether the two are one frame that came in another place than the model's.
-
-        Two of the game's own lines never change places.
-        """
-        if real != other or abs(real.at - other.at) > _REORDER_SECONDS:
-            return False
-        first, last = sorted((real.at, other.at))
-        crossed = [spoken for spoken in self.real if first <= spoken.at <= last]
-        return _channel(real) != "game" or any(_channel(spoken) != "game" for spoken in crossed)
-
-    def freedom(self, spoken: Spoken) -> Freedom | None:
-        """Return why only the model says this."""
-        for entry in self.recording.entries:
-            if isinstance(entry, Transport) and entry.what == "closed" and entry.by == "client":
-                passed = entry.t - spoken.at
-                if 0 <= passed < _PARTING_SECONDS:
-                    return Freedom.PARTING
-        message = decode_server(spoken.text)
-        if not isinstance(message, m.ConsoleOutput):
-            return None
-        for other in self.real:
-            near = abs(other.at - spoken.at) < _FLOOD_SECONDS
-            if near and "outputting console data too quickly" in other.text:
-                return Freedom.FLOOD
-        return Freedom.LOST if message.line in self.evidence.lost else None
-
-
-def _channel(spoken: Spoken) -> str:
-    message = decode_server(spoken.text)
-    if isinstance(message, m.ConsoleOutput):
-        return "game" if daemon_line(message.line) is None else "daemon"
-    return "events"
 
 
 # ---------------------------------------------------------------- showing
@@ -344,8 +240,14 @@ def table(comparisons: Iterable[Comparison]) -> str:
 
 
 def main(paths: Sequence[str]) -> int:
-    """Print the table of the recordings at *paths*; 1 if there is any difference."""
-    comparisons = [compare(read_recording(path)) for path in paths]
+    """Print the table of the recordings at *paths*; 1 if there is any difference, 2 if it can't."""
+    try:
+        if not paths:
+            raise UsageError("expected the recordings to compare with, found none; name some")
+        comparisons = [compare(read_recording(path)) for path in paths]
+    except AutomateError as exc:
+        print(exc, file=sys.stderr)
+        return 2
     print(table(comparisons))
     return int(any(each.differences for each in comparisons))
 

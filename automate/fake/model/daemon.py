@@ -5,7 +5,7 @@ Nothing here waits or connects: `Daemon.wake_at` says when to come back. Power i
 the node's own stops and starts. Moments are seconds and never fall; docs/model.md has the whole.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from attrs import frozen
@@ -52,6 +52,7 @@ from automate.wire.messages import PowerState
 
 __all__ = ["Daemon", "Refusal"]
 
+_UNEXPECTED: Final = "An unexpected error was encountered while processing this request"
 _FLOODED: Final = "Server is outputting console data too quickly -- throttling..."
 _NEEDS: Final = {
     "start": "control.start",
@@ -120,6 +121,16 @@ class Daemon:
         """When to call `tick`; ``None`` while nothing will happen by itself."""
         return self._agenda.wake_at
 
+    def assume(self, state: PowerState, *, usage: Usage, lines: Sequence[str] = ()) -> None:
+        """Begin in the middle: as a daemon that has known this *state* and these *lines* before."""
+        self.usage = usage
+        self.power.state = state
+        if state is not PowerState.OFFLINE:
+            self.power.is_process_running = self.power.is_attached = True
+            self.begin_run()
+            for line in lines:
+                self._container.add(line)
+
     def admit(self, server: str, origin: str | None) -> Refusal | None:
         """Return why a websocket for *server* is refused; ``None`` if it may be opened.
 
@@ -135,8 +146,7 @@ class Daemon:
             # The library's own line stands before the daemon's.
             return Refusal(
                 403,
-                f'Forbidden\n{{"error":"{frames.GENERIC.capitalize()}",'
-                f'"request_id":"{self._chance.uuid()}"}}',
+                f'Forbidden\n{{"error":"{_UNEXPECTED}","request_id":"{self._chance.uuid()}"}}',
             )
         return None
 
@@ -182,8 +192,9 @@ class Daemon:
     def _take_from_panel(self, happened: Input) -> None:
         match happened:
             case ConditionChanged():
+                was_installing = self.power.conditions.is_installing
                 self.power.change(happened)
-                self._tell_conditions(happened)
+                self._tell_conditions(happened, was_installing=was_installing)
             case BackupAsked(uuid=uuid):
                 self.put(MakeBackup(uuid))
             case BackupEnded():
@@ -311,12 +322,12 @@ class Daemon:
 
     # ------------------------------------------------------------ panel and machine
 
-    def _tell_conditions(self, changed: ConditionChanged) -> None:
-        if changed.is_installing:
+    def _tell_conditions(self, changed: ConditionChanged, *, was_installing: bool) -> None:
+        if changed.is_installing and not was_installing:
             self._sockets.publish(frames.frame("install started", ""))
             text = "Starting installation process, this could take a few minutes..."
             self._sockets.publish(frames.frame("daemon message", text))
-        elif changed.is_installing is False:
+        elif changed.is_installing is False and was_installing:
             self._sockets.publish(frames.frame("install completed", ""))
         if changed.is_suspended and self.settings.is_newer:
             self._sockets.drop_all()

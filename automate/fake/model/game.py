@@ -6,8 +6,8 @@ tells what it does as the daemon's inputs (`Printed`, `Exited`) at moments of it
 
 import heapq
 import re
-from collections.abc import Sequence
-from typing import Final, Protocol
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol, runtime_checkable
 
 from attrs import evolve, field, frozen
 
@@ -31,6 +31,7 @@ __all__ = [
     "ScriptedGame",
     "Step",
     "Stop",
+    "Telling",
 ]
 
 GameEvent = Printed | Exited
@@ -68,6 +69,13 @@ class Game(Protocol):
 
     def measure(self, at: float) -> Usage:
         """Return what it uses, but for the limits."""
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A game that also does things by itself, and tells them at once."""
+
+    emit: Callable[[GameEvent], None]
 
 
 # ---------------------------------------------------------------- what a script can do
@@ -237,6 +245,10 @@ class ScriptedGame:
         self._is_running = True
         self._plan(self._program.boot, at, {})
         return self.tick(at)
+
+    def resume(self, *, is_ready: bool) -> None:
+        """Be in the middle of a run that nobody saw begin."""
+        self._is_running, self._is_ready = True, is_ready
 
     def tick(self, at: float) -> list[GameEvent]:
         """Do what is due by *at*."""

@@ -88,6 +88,8 @@ class Power:
         self.conditions = Conditions()
         self.is_attached = False
         self.is_process_running = False
+        # Its code, and whether memory ran out.
+        self.last_exit = (0, False)
         # Of the last crash that was answered by a restart.
         self.last_crash_at: float | None = None
         self._settings = settings
@@ -97,7 +99,6 @@ class Power:
         self._is_locked = False
         self._is_booting = False
         self._is_too_big = False
-        self._exit = (0, False)
         self._exited = Happening()
         self._started = Happening()
 
@@ -130,7 +131,7 @@ class Power:
     def see_exit(self, code: int, *, out_of_memory: bool) -> None:
         """Take in the end of the process."""
         self.is_process_running = self.is_attached = False
-        self._exit = (code, out_of_memory)
+        self.last_exit = (code, out_of_memory)
         self._set(PowerState.OFFLINE)
         self._agenda.happen(self._exited)
 
@@ -233,13 +234,13 @@ class Power:
         if self.conditions.is_image_missing:
             yield delays.fail
             self._is_booting = False
-            self._exit = (1, False)
+            self.last_exit = (1, False)
             # The one who asked hears of it first (PROBED 4.2).
             self._agenda.after(delays.message, lambda: self._set(PowerState.OFFLINE))
             return _NO_IMAGE
         yield delays.create
         self._is_booting = self._is_too_big = False
-        self._exit = (0, False)
+        self.last_exit = (0, False)
         self.is_process_running = self.is_attached = True
         self._host.begin_run()
         self._host.put(StartProcess())
@@ -290,7 +291,7 @@ class Power:
         yield settings.delays.notice_crash
         if self.state is not PowerState.OFFLINE:
             return
-        code, out_of_memory = self._exit
+        code, out_of_memory = self.last_exit
         self._host.say(_CRASHED)
         self._host.say(f"Exit code: {code}")
         self._host.say(f"Out of memory: {str(out_of_memory).lower()}")

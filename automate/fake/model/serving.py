@@ -19,7 +19,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_st
 from automate.errors import UsageError
 from automate.fake.http import HangUp, Request, Response, RewoundStream, SwitchProtocol, serve_http
 from automate.fake.model.answers import Answer, error
-from automate.fake.model.game import Game
+from automate.fake.model.game import Game, Telling
 from automate.fake.model.mint import Mint
 from automate.fake.model.panel import Panel, PanelSettings, User
 from automate.fake.model.settings import Settings
@@ -77,7 +77,7 @@ async def open_model(
 
     *wall_clock* tells the time in unix seconds, for the tokens; *port* 0 takes a free one. The
     *key* (a new one if none is given) is the owner's; others are in *panel*'s users. A *game*
-    that has an attribute ``emit`` gets there a function to tell what happened by itself.
+    that does things by itself (`Telling`) is heard.
 
     Raises:
         UsageError: the address can't be listened on.
@@ -150,7 +150,7 @@ class _Node:
         panel = evolve(panel, url=f"http://{host}", node_url=f"ws://{host}", users=users)
         mint = Mint(secrets.token_bytes(32))
         world = World(settings, read_token=mint.read, game=game, seed=seed)
-        if game is not None and hasattr(game, "emit"):
+        if isinstance(game, Telling):
             game.emit = self._take_in
         self.served = ServedModel(
             panel_url=panel.url,

@@ -4,7 +4,7 @@ In go clients' doings and moments, out come frames for them. The panel in front 
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from attrs import evolve
 
@@ -29,6 +29,7 @@ from automate.fake.model.signals import (
     Usage,
     Write,
 )
+from automate.wire.messages import PowerState
 
 __all__ = ["World"]
 
@@ -70,6 +71,12 @@ class World:
     def now(self) -> float:
         """The moment it has come to."""
         return self._agenda.now
+
+    def assume(self, state: PowerState, *, usage: Usage, lines: Sequence[str] = ()) -> None:
+        """Begin in the middle, with the game as it would be then."""
+        self.daemon.assume(state, usage=usage, lines=lines)
+        if state is not PowerState.OFFLINE and isinstance(self.game, ScriptedGame):
+            self.game.resume(is_ready=state is not PowerState.STARTING)
 
     def tick(self, at: float) -> list[Send | Drop]:
         """Do what is due by *at*; return what clients are sent, in order."""

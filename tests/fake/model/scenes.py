@@ -69,24 +69,24 @@ class Stage:
         running = ScriptedGame(game) if isinstance(game, Program) else game
         self.world = World(self.settings, read_token=self.mint.read, game=running, seed=seed)
         self._sockets = 0
-        self._heard: dict[int, list[tuple[float, str]]] = {}
+        self.kept: dict[int, list[tuple[float, str]]] = {}
 
     # ------------------------------------------------------------ doing
 
     def tell(self, happened: Input) -> None:
-        self._keep(self.world.handle(happened, self.at))
+        self.keep(self.world.handle(happened, self.at))
 
     def wait(self, seconds: float) -> None:
         end = self.at + seconds
         while (wake_at := self.world.wake_at) is not None and wake_at <= end:
             self.at = max(self.at, wake_at)
-            self._keep(self.world.tick(self.at))
+            self.keep(self.world.tick(self.at))
         self.at = end
-        self._keep(self.world.tick(end))
+        self.keep(self.world.tick(end))
 
     def open(self) -> int:
         self._sockets += 1
-        self._heard[self._sockets] = []
+        self.kept[self._sockets] = []
         self.tell(Opened(self._sockets))
         return self._sockets
 
@@ -133,15 +133,15 @@ class Stage:
     def state(self) -> str:
         return self.world.daemon.state.value
 
-    def _keep(self, outputs: list[Send | Drop]) -> None:
+    def keep(self, outputs: list[Send | Drop]) -> None:
         for output in outputs:
             text = output.text if isinstance(output, Send) else _end(output)
             for socket in output.sockets:
-                self._heard[socket].append((self.at, text))
+                self.kept[socket].append((self.at, text))
 
     def timed(self, socket: int = 1) -> list[tuple[float, str]]:
         """Return what the socket was sent since the last time, with the moments."""
-        heard, self._heard[socket] = self._heard[socket], []
+        heard, self.kept[socket] = self.kept[socket], []
         return [(at, short(text)) for at, text in heard]
 
     def heard(self, socket: int = 1) -> list[str]:
@@ -154,7 +154,7 @@ class Stage:
 
     def frames(self, socket: int = 1) -> list[str]:
         """Return the frames themselves."""
-        heard, self._heard[socket] = self._heard[socket], []
+        heard, self.kept[socket] = self.kept[socket], []
         return [text for _at, text in heard]
 
 

@@ -95,6 +95,37 @@ def test_a_frame_of_the_daemons_that_is_missing_or_doubled_is_a_difference(name:
     assert unnoticed == []
 
 
+@pytest.mark.parametrize(
+    ("first", "is_explained"),
+    [
+        ("auth success", False),
+        ("Checking server disk", False),
+        ("Finished pulling", True),
+        ('["stopping"]', True),
+    ],
+)
+def test_only_what_the_daemon_leaves_open_may_change_places(
+    first: str, *, is_explained: bool
+) -> None:
+    def swap(entries: list[Entry]) -> list[Entry]:
+        index = next(
+            index
+            for index, entry in enumerate(entries)
+            if isinstance(entry, ServerFrame) and first in entry.frame
+        )
+        one, two = entries[index : index + 2]
+        assert isinstance(one, ServerFrame)
+        assert isinstance(two, ServerFrame)
+        entries[index] = msgspec.structs.replace(two, t=one.t)
+        entries[index + 1] = msgspec.structs.replace(one, t=two.t)
+        return entries
+
+    comparison = changed("lifecycle", swap)
+
+    assert bool(comparison.differences) != is_explained
+    assert sum(comparison.explained.values()) == int(is_explained)
+
+
 def test_a_crash_told_with_another_code_is_a_difference() -> None:
     """The exit code is an input; that it is told twice is not."""
 
@@ -110,6 +141,29 @@ def test_a_crash_told_with_another_code_is_a_difference() -> None:
         return list(told)
 
     assert changed("crash-twice", lie).differences
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "found_in"),
+    [
+        ("sockets._TICK_SECONDS", 31, ["token-refresh"]),
+        ("sockets._WARNING_SECONDS", 14, ["token-refresh"]),
+        ("limits._FLOOD_LINES", 1999, ["console-flood"]),
+        ("container._LINE_BYTES", 65000, ["odd-output"]),
+        ("power._UPDATING", "Updating...", None),
+        ("claims.EXPIRED", "expired", ["token-refresh"]),
+        ("claims.NO_CONNECT", "no", []),
+    ],
+)
+def test_a_wrong_constant_is_found_out_by_the_recordings_that_know_better(
+    monkeypatch: pytest.MonkeyPatch, where: str, value: object, found_in: list[str] | None
+) -> None:
+    """The last one is in no recording: what the recordings can't see is left to the probes."""
+    monkeypatch.setattr(f"automate.fake.model.{where}", value)
+    differing = [path.stem for path in RECORDINGS if compare(read_recording(path)).differences]
+
+    booting = [path.stem for path in RECORDINGS if "Updating process" in path.read_text()]
+    assert differing == (booting if found_in is None else found_in)
 
 
 def test_a_model_that_forgets_the_lock_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,7 @@ class Desk:
     def call(self, method: str, path: str, body: Any = None, *, key: str = "owner") -> Answer:
         path = path if path.startswith("/api") else ROOT + path
         answer, out = self.panel.call(method, path, body, key=key, at=self.stage.at)
-        self.stage._keep(out)
+        self.stage.keep(out)
         return answer
 
     def told(self, method: str, path: str, body: Any = None, *, key: str = "owner") -> Any:
@@ -210,7 +210,7 @@ def test_a_backup_runs_until_the_daemon_tells_and_the_row_is_written_first(kind:
     begun = desk.call("POST", "/backups", {"name": "before stop", "ignored": "a\nb"})
     uuid = begun.body["attributes"]["uuid"]
     rows: list[Any] = []
-    while not desk.stage._heard[socket]:
+    while not desk.stage.kept[socket]:
         rows.append(desk.panel.archive.rows[uuid].completed)
         desk.stage.wait(0.001)
     done = desk.call("GET", f"/backups/{uuid}").body["attributes"]

@@ -7,9 +7,9 @@ from attrs import evolve
 
 from automate.fake.model.game import ARENA, Rule, Say
 from automate.fake.model.settings import Kind
-from automate.fake.model.signals import BackupAsked, ConditionChanged, PowerAsked
+from automate.fake.model.signals import BackupAsked, ConditionChanged, PowerAsked, Usage
 from automate.wire.frame import canonical_server
-from automate.wire.messages import PowerAction
+from automate.wire.messages import PowerAction, PowerState
 from tests.fake.model.scenes import (
     ADMIN,
     BOOT_LINES,
@@ -87,6 +87,7 @@ def test_a_start_is_lost_as_long_as_the_lock_outlives_offline(
     assert told == ([LOCK_HELD] if is_lost else BOOT_LINES)
 
 
+# The cases above are these rows.
 row(
     "3 lock after kill", "3 lock after stop", "3 lock after a crash", "3 lock after the stop text",
     "7.3 lock conflict / 7.4 start after offline",
@@ -513,3 +514,42 @@ def test_the_state_is_set_before_its_event_is_sent(kind: Kind) -> None:
         pairs += [(text, stage.state) for text in told]
 
     assert pairs == [("status starting", "starting"), ("status running", "running")]
+
+
+def test_a_world_can_begin_in_the_middle() -> None:
+    """A replay that hands a deed to the model knows what has been before."""
+    stage = Stage(PTERODACTYL)
+    usage = Usage(memory_bytes=5, memory_limit_bytes=9, disk_bytes=7)
+    stage.world.assume(PowerState.RUNNING, usage=usage, lines=["seen before"])
+    socket = stage.open()
+    stage.say(socket, "auth", stage.token())
+    stage.wait(0.01)
+    stage.say(socket, "send logs", None)
+    stage.wait(0.01)
+    stage.say(socket, "send command", "say hi")
+    stage.wait(0.01)
+    greeted = stage.events(socket)
+    stage.say(socket, "set state", "stop")
+    stage.wait(3)
+
+    said = ["say hi", "[Server thread/INFO]: [Server] hi"]
+    assert greeted == ["auth success", "status running", "seen before", *said]
+    assert stage.events(socket) == [*STOPPED, SAVED, "status offline"]
+
+
+def test_an_installation_is_told_from_its_beginning_to_its_end() -> None:
+    """PROTOCOL 7.1; meanwhile no power action is taken."""
+    stage = Stage(PTERODACTYL)
+    socket = stage.connect(*ADMIN)
+    stage.tell(ConditionChanged(is_installing=True))
+    stage.say(socket, "set state", "start")
+    stage.wait(1)
+    stage.tell(ConditionChanged(is_suspended=False))
+    stage.tell(ConditionChanged(is_installing=False))
+
+    assert stage.heard(socket) == [
+        "install started: ",
+        "daemon message: Starting installation process, this could take a few minutes...",
+        "daemon error: server is currently installing",
+        "install completed: ",
+    ]

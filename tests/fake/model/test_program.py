@@ -1,16 +1,18 @@
 """A real program in a pseudo-terminal as the game, on a real clock: a process knows no other."""
 
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 import trio
 
 from automate.fake.model.claims import Claims
 from automate.fake.model.settings import Settings
-from automate.fake.model.signals import Drop, Opened, PowerAsked, Printed, Said, Send
+from automate.fake.model.signals import Drop, Exited, Opened, PowerAsked, Printed, Said, Send
 from automate.fake.model.world import World
 from automate.wire.frame import canonical_client
 from automate.wire.messages import PowerAction
@@ -20,6 +22,7 @@ if sys.platform == "win32":
     pytest.skip("there are no pseudo-terminals", allow_module_level=True)
 
 from automate.fake.model.program import ProgramGame
+from automate.fake.model.serving import ServedModel, open_model
 
 GAME = """
 import subprocess, sys
@@ -32,7 +35,7 @@ for line in sys.stdin:
             print("child", child.pid, flush=True)
         case ["stop"]: break
         case ["broken"]: sys.stdout.buffer.write(b"\\xff\\n"); sys.stdout.flush()
-        case ["count"]: print(len(line), flush=True)
+        case ["count", _]: print(len(line), flush=True)
         case other: print("heard", *other, flush=True)
 """
 
@@ -48,6 +51,7 @@ class Room:
         )
         self.heard: list[str] = []
         self._news = trio.Event()
+        self._told = trio.lowlevel.ParkingLot()
         game.emit = self.tell
 
     def tell(self, happened: Opened | Said | Printed | PowerAsked | object) -> None:
@@ -63,6 +67,7 @@ class Room:
     def _keep(self, outputs: list[Send | Drop]) -> None:
         self.heard += [short(output.text) for output in outputs if isinstance(output, Send)]
         self._news.set()
+        self._told.unpark_all()
 
     async def live(self) -> None:
         while True:
@@ -76,7 +81,7 @@ class Room:
     async def wait_for(self, text: str) -> list[str]:
         """Return what was heard up to *text*, without statistics; forget it."""
         while text not in self.heard:
-            await self._news.wait()
+            await self._told.park()
         index = self.heard.index(text) + 1
         told, self.heard = self.heard[:index], self.heard[index:]
         return [line for line in told if not line.startswith("stats ")]
@@ -107,6 +112,7 @@ async def test_echo_and_lines_are_the_terminals_own(tmp_path: Path) -> None:
         echo = await played.wait_for("4096")
         played.say("send command", "broken")
         broken = await played.wait_for("\ufffd")
+        await trio.sleep(0.1)  # the start still holds the lock, as it does for real
         played.say("set state", "stop")
         stopped = await played.wait_for("status offline")
 
@@ -131,10 +137,54 @@ async def test_exit_codes_signals_and_children_are_real(tmp_path: Path, how: str
                 await trio.sleep(0.01)
             played.tell(PowerAsked(PowerAction.KILL))
         await played.wait_for("status offline")
-        code = played.world.daemon.power._exit[0]
+        code = played.world.daemon.power.last_exit[0]
 
     assert code == {"crash 7": 7, "\x03": 130, "child": 137}[how]
     assert child is None or not await is_alive(child)
+
+
+async def test_a_program_that_is_not_there_ends_as_a_container_without_it_does() -> None:
+    events: list[object] = []
+    ended = trio.Event()
+
+    def hear(event: object) -> None:
+        events.append(event)
+        if isinstance(event, Exited):
+            ended.set()
+
+    async with trio.open_nursery() as nursery:
+        game = ProgramGame(["/nowhere/game"], nursery=nursery)
+        game.emit = hear
+        game.start(0.0)
+        with trio.fail_after(10):
+            await ended.wait()
+
+    assert events == [Printed("/nowhere/game: No such file or directory"), Exited(127)]
+
+
+async def test_a_served_model_runs_a_real_program_on_a_real_network(tmp_path: Path) -> None:
+    script = tmp_path / "game.py"
+    script.write_text(GAME)
+    with trio.fail_after(20):
+        async with trio.open_nursery() as nursery:
+            game = ProgramGame([sys.executable, str(script)], nursery=nursery)
+            async with open_model(wall_clock=time.time, game=game) as served:  # noqa: TID251 # real
+                served.tell(PowerAsked(PowerAction.START))
+                await reach(served, "running")
+                async with httpx.AsyncClient(
+                    headers={"Authorization": f"Bearer {served.key}"}
+                ) as panel:
+                    url = f"{served.panel_url}/api/client/servers/{served.server}"
+                    answer = await panel.post(f"{url}/command", json={"command": "stop"})
+                await reach(served, "offline")
+            nursery.cancel_scope.cancel()
+
+    assert answer.status_code == 204
+
+
+async def reach(served: ServedModel, state: str) -> None:
+    while served.world.daemon.state != state:  # noqa: ASYNC110 # nothing tells of it in here
+        await trio.sleep(0.01)
 
 
 async def is_alive(pid: int) -> bool:

@@ -68,10 +68,11 @@ def opened(
 
 async def ending(socket: WebSocketConnection) -> tuple[int, str | None]:
     """Return the code and reason of the end."""
-    with pytest.raises(ConnectionClosed) as closed:
+    try:
         while True:
             await socket.get_message()
-    reason = closed.value.reason
+    except ConnectionClosed as closed:
+        reason = closed.reason
     assert reason is not None
     return reason.code, reason.reason
 
