@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from automate.fake.node import Replay
     from automate.recipe.recipe import Recipe
 
-__all__ = ["run", "watch"]
+__all__ = ["farewell", "play", "run"]
 
 _SPEED = 5.0
 # The recorded client's own answer to the crash: that is left to the recipe.
@@ -41,16 +41,21 @@ def run(words: Sequence[str]) -> int:
     recipe = shipped.recipe("restart_on_crash")
     recording = shipped.recording("crash-recovered")
     recipes = [loaded.recipe for loaded in load([recipe])]
-    print(f"recipe     {recipe.name}: ten seconds after a crash, start the server again")
+    print(f"recipe     {recipe.name}: start a server ten seconds after it crashed")
     print(f"recording  {recording.name}: a real evening, played {_SPEED:g} times as fast")
     print(flush=True)
-    code = run_until_stopped(lambda: _demo(recipes, recording), is_endless=False)
+    code = run_until_stopped(lambda: play(recipes, recording), is_endless=False)
     if code == 0:
-        print(_farewell(recipe, recording))
+        print(farewell(recipe, recording))
     return code
 
 
-async def _demo(recipes: "list[Recipe]", path: Path) -> int:
+async def play(recipes: "list[Recipe]", path: Path) -> int:
+    """Play the recording at *path* to *recipes* until one is done; return 0.
+
+    Raises:
+        AutomateError: it failed, or nothing happened; it may come in a group.
+    """
     import httpx
     import trio
 
@@ -66,7 +71,7 @@ async def _demo(recipes: "list[Recipe]", path: Path) -> int:
             # No proxy that the environment may name leads to this machine itself.
             httpx.AsyncClient(trust_env=False) as client,
         ):
-            await watch(recipes, replay, client, Page([recording.header.title or ""]))
+            await _watch(recipes, replay, client, Page([recording.header.title or ""]))
     if patience.cancelled_caught:
         raise AutomateError(
             f"the demo did not end within {_PATIENCE_SECONDS} s; is the machine very busy?"
@@ -74,7 +79,7 @@ async def _demo(recipes: "list[Recipe]", path: Path) -> int:
     return 0
 
 
-async def watch(
+async def _watch(
     recipes: "list[Recipe]", replay: "Replay", client: "httpx.AsyncClient", page: "Page"
 ) -> None:
     """Run *recipes* for the replayed server until one of them is done; print on *page*.
@@ -111,7 +116,7 @@ async def watch(
         raise AutomateError("the server did not come back; the lines above say why")
 
 
-def _farewell(recipe: Path, recording: Path) -> str:
+def farewell(recipe: Path, recording: Path) -> str:
     """Return what to try next, as it can be typed where the demo was called."""
     command, recipes = _command(), _from_here(recipe.parent)
     return f"""

@@ -1,11 +1,15 @@
 """`automate replay`: a recording as a fake panel and node, for any ordinary client."""
 
-import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from automate.cli.arguments import Parser, a_number, a_whole_number
+from automate.cli.streams import complain
+
+if TYPE_CHECKING:
+    from automate.fake.signals import Note
 
 __all__ = ["run"]
 
@@ -58,16 +62,23 @@ def _parser() -> Parser:
     return parser
 
 
+def _print(note: "Note") -> None:
+    from automate.cli.page import plain
+
+    print(f"{note.tape_seconds:9.4f}  {note.kind:<8}  {plain(note.text)}", flush=True)
+
+
 async def _replay(arguments: Namespace) -> int:
     import trio
 
+    from automate.cli.page import plain
     from automate.engine.clock import unix_now
     from automate.fake.node import open_replay
     from automate.recording.reader import read_recording
 
     recording = read_recording(arguments.recording)
     for warning in recording.warnings:
-        print(f"automate: warning: {warning}", file=sys.stderr)
+        complain(f"warning: {warning}")
     async with open_replay(
         recording,
         wall_clock=unix_now,
@@ -75,12 +86,12 @@ async def _replay(arguments: Namespace) -> int:
         speed=arguments.speed,
         leave=arguments.leave,
         strict=arguments.strict,
-        on_note=lambda note: print(f"{note.tape_seconds:9.4f}  {note.text}", flush=True),
+        on_note=_print,
     ) as replay:
         print(f"panel {replay.panel_url} key {replay.key} server {replay.server}", flush=True)
         for number, deed in enumerate(replay.deeds, 1):
             left = arguments.strict or number in arguments.leave
-            print(f"{deed}{' (left to you)' if left else ''}")
+            print(plain(f"{deed}{' (left to you)' if left else ''}"))
         print("the tape starts when a client is let in; Ctrl-C ends", flush=True)
         await trio.sleep_forever()
     return 0

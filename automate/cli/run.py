@@ -70,7 +70,7 @@ def _named(recipes: "list[Recipe]", name: str) -> "Recipe":
 
 
 async def _run(arguments: Namespace, recipes: "list[Recipe]", key: str) -> int:
-    from automate.cli.page import Page
+    from automate.cli.page import Page, plain
     from automate.cli.printer import Printer, display_names
     from automate.engine.clock import utc_now
     from automate.engine.engine import Engine
@@ -99,7 +99,7 @@ async def _run(arguments: Namespace, recipes: "list[Recipe]", key: str) -> int:
         sessions = sessions_for(
             engine, servers, panel, recorders=recorders, origin=arguments.origin
         )
-        print(_heading(arguments, recipes, list(shown.values())), flush=True)
+        print(plain(_heading(arguments, recipes, list(shown.values()))), flush=True)
         try:
             outcomes = await keep(engine, sessions)
         finally:

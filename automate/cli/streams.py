@@ -44,8 +44,13 @@ def abandon() -> None:
 
 
 def complain(words: str) -> None:
-    """Print *words* as one line on standard error, after all that was printed before."""
+    """Print *words* as one line on standard error, after all that was printed before.
+
+    Others may have chosen some of them: a server's name, a panel's answer.
+    """
+    from automate.wire.console import clean  # takes as long as all of --help
+
     with suppress(OSError):
         sys.stdout.flush()
     with suppress(OSError):
-        print(f"automate: {' '.join(words.split())}", file=sys.stderr, flush=True)
+        print(f"automate: {' '.join(clean(words).split())}", file=sys.stderr, flush=True)

@@ -62,4 +62,3 @@ class Attempts:
             return f"for {stall.waits_for}"
         differ = "; ".join(map(str, stall.differences))
         return f"for {stall.waits_for}; nearest: {stall.nearest}; {differ}"
-

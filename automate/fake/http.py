@@ -36,11 +36,15 @@ class Request:
 
 @frozen(kw_only=True)
 class Response:
-    """One answer; a body of any kind but bytes is sent as JSON, ``None`` is no body."""
+    """One answer; a body of any kind but bytes is sent as JSON, ``None`` is no body.
+
+    It is sent *after_seconds*: what it tells of is done by then.
+    """
 
     status: int
     body: Any = None
     headers: Mapping[str, str] = field(factory=dict)
+    after_seconds: float = 0.0
 
 
 @frozen
@@ -126,6 +130,8 @@ async def serve_http(
             case SwitchProtocol(head=head):
                 rest, _is_closed = connection.trailing_data
                 return RewoundStream(stream, head, rest)
+        if reply.after_seconds:
+            await trio.sleep(reply.after_seconds)
         await _send(connection, stream, request, reply)
         if connection.our_state is not h11.DONE or connection.their_state is not h11.DONE:
             return None

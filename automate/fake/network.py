@@ -122,11 +122,12 @@ class _Pipe:
         self.buffer = bytearray()
         self.is_ended = False  # the writer will write no more
         self.is_broken = False  # the reader will read no more
+        self.is_reset = False  # one side has hung up in anger, and nothing of it is left
         self._changed = trio.lowlevel.ParkingLot()
 
     @property
     def is_readable(self) -> bool:
-        return bool(self.buffer) or self.is_ended
+        return bool(self.buffer) or self.is_ended or self.is_reset
 
     @property
     def is_writable(self) -> bool:
@@ -157,6 +158,7 @@ class MemorySocket(tsocket.SocketType):
         self._arrived = trio.lowlevel.ParkingLot()
         self._inward: _Pipe | None = None
         self._outward: _Pipe | None = None
+        self._resets = False
 
     # ------------------------------------------------------------ what it is
 
@@ -202,7 +204,11 @@ class MemorySocket(tsocket.SocketType):
         return int(is_listening and self._is_listening)
 
     def setsockopt(self, level: int, optname: int, value: Any, optlen: int | None = None) -> None:
-        """Do nothing: there is no kernel to be told."""
+        """Take note if `close` shall reset the connection; there is no kernel to be told more."""
+        if (level, optname) == (stdlib.SOL_SOCKET, stdlib.SO_LINGER):
+            # Two numbers: whether it lingers at all, and how long. For no time is a reset.
+            half = len(value) // 2
+            self._resets = any(value[:half]) and not any(value[half:])
 
     def __enter__(self) -> Self:
         return self
@@ -271,13 +277,19 @@ class MemorySocket(tsocket.SocketType):
         return self._is_closed or self._inward is None or self._inward.is_readable
 
     async def recv(self, buflen: int, flags: int = 0, /) -> bytes:
-        """Return what has come, at least one byte; none at all when no more will come."""
+        """Return what has come, at least one byte; none at all when no more will come.
+
+        Raises:
+            OSError: the other side has reset the connection.
+        """
         await trio.lowlevel.checkpoint()
         self._check_open()
         pipe = self._inward or _fail(errno.ENOTCONN)
         while not pipe.is_readable:
             await pipe.wait()
             self._check_open(was_waiting=True)
+        if pipe.is_reset:
+            _fail(errno.ECONNRESET)
         data = bytes(pipe.buffer[:buflen])
         del pipe.buffer[:buflen]
         pipe.change()
@@ -328,6 +340,9 @@ class MemorySocket(tsocket.SocketType):
         if self._outward is not None and self._inward is not None:
             self._outward.is_ended = True
             self._inward.is_broken = True
+            if self._resets:
+                self._outward.is_reset = True
+                self._outward.buffer.clear()
             self._outward.change()
             self._inward.change()
 

@@ -7,27 +7,31 @@ reads slowly holds up nobody: past a bound it misses frames, as it would with th
 
 import math
 import secrets
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import Final, Literal
 from uuid import uuid4
 
 import trio
-from attrs import define, field, frozen
+from attrs import evolve
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
 from wsproto.utilities import ProtocolError
 
 from automate.errors import UsageError
+from automate.fake.clients import Client
+from automate.fake.faults.line import End, Silence
+from automate.fake.faults.seeded import NO_FAULTS, Faults
+from automate.fake.faults.streams import SwitchedStream, reset
+from automate.fake.faults.tokens import EXPIRED, is_answer_to_auth
 from automate.fake.http import HangUp, Request, Response, RewoundStream, SwitchProtocol, serve_http
 from automate.fake.panel import FakePanel
-from automate.fake.script import ABNORMAL, Deed, Kind, is_well_formed
+from automate.fake.replay import Replay
+from automate.fake.script import ABNORMAL, Kind, is_well_formed
 from automate.fake.signals import Closed, Drop, Note, NoteKind, Opened, Output, Said, Send
 from automate.fake.tape import Tape
 from automate.fake.tokens import Tokens
 from automate.fake.upgrade import answer_upgrade
 from automate.recording.reader import Recording
-from automate.wire import messages as m
 from automate.wire.codec import encode_server
 from automate.wire.frame import unpack
 
@@ -42,22 +46,6 @@ _PARTING_SECONDS: Final = 5
 _WILDCARDS: Final = ("0.0.0.0", "::", "")
 
 
-@frozen(kw_only=True)
-class Replay:
-    """A replay that is being served: where, and for which *key*.
-
-    *notes* grow while it runs; *ended* is set when the whole tape has been played.
-    """
-
-    panel_url: str
-    socket_url: str
-    server: str
-    key: str
-    deeds: tuple[Deed, ...]
-    notes: list[Note]
-    ended: trio.Event
-
-
 async def serve_replay(
     recording: Recording,
     *,
@@ -68,6 +56,7 @@ async def serve_replay(
     leave: Collection[int] | Literal["all"] = (),
     strict: bool = False,
     lenient: bool = False,
+    faults: Faults = NO_FAULTS,
     key: str | None = None,
     on_note: Callable[[Note], None] | None = None,
     task_status: trio.TaskStatus[Replay] = trio.TASK_STATUS_IGNORED,
@@ -75,18 +64,14 @@ async def serve_replay(
     """Serve *recording* until cancelled; ``nursery.start`` gives the `Replay`.
 
     *wall_clock* tells the time in unix seconds, for the tokens. *port* 0 takes a free one. The
-    manner of playing (*speed*, *leave*, *strict*) is `Tape`'s. *key* is what clients must show
-    the panel; a new one is made if there is none. *on_note* is called with each note at once.
+    manner of playing (*speed*, *leave*, *strict*, *lenient*) is `Tape`'s; *faults* befall node
+    and panel. *key* is what clients must show the panel; a new one is made if there is none.
+    *on_note* is called with each note at once.
 
     Raises:
         UsageError: there is no such deed or speed, or the address can't be listened on.
     """
-    if lenient:
-        raise UsageError(
-            "lenient: no model of the daemon is there yet to take unrecorded deeds; "
-            "leave it out (they are ignored) or be strict (they are refused)"
-        )
-    tape = Tape(recording, leave=leave, strict=strict, speed=speed)
+    tape = Tape(recording, leave=leave, strict=strict, lenient=lenient, speed=speed)
     listener = await _listen(host, port)
     async with listener:
         actual = listener.socket.getsockname()[1]
@@ -97,6 +82,7 @@ async def serve_replay(
             port=actual,
             key=key or f"ptlc_{secrets.token_hex(22)[:43]}",
             speed=speed,
+            faults=faults,
             wall_clock=wall_clock,
             on_note=on_note or (lambda _note: None),
         )
@@ -116,6 +102,8 @@ async def open_replay(
     speed: float = 1.0,
     leave: Collection[int] | Literal["all"] = (),
     strict: bool = False,
+    lenient: bool = False,
+    faults: Faults = NO_FAULTS,
     key: str | None = None,
     on_note: Callable[[Note], None] | None = None,
 ) -> AsyncIterator[Replay]:
@@ -130,6 +118,8 @@ async def open_replay(
             speed=speed,
             leave=leave,
             strict=strict,
+            lenient=lenient,
+            faults=faults,
             key=key,
             on_note=on_note,
             task_status=task_status,
@@ -160,30 +150,7 @@ def _name(host: str) -> str:
     return f"[{name}]" if ":" in name else name
 
 
-# ---------------------------------------------------------------- clients
-
-
-@define(eq=False)
-class _Client:
-    """A connected websocket, and what is still to be sent to it."""
-
-    number: int
-    scope: trio.CancelScope
-    # Whether it was ever sent anything; whoever only connected sets no pace.
-    is_reader: bool = False
-    missed: int = 0
-    queue: deque[str | Drop] = field(factory=deque)
-    _filled: trio.Event = field(factory=trio.Event)
-
-    def put(self, item: str | Drop) -> None:
-        self.queue.append(item)
-        self._filled.set()
-
-    async def wait_for_work(self) -> None:
-        """Wait until something is to be sent."""
-        while not self.queue:
-            self._filled = trio.Event()
-            await self._filled.wait()
+# ---------------------------------------------------------------- the node
 
 
 class _Node:
@@ -198,6 +165,7 @@ class _Node:
         port: int,
         key: str,
         speed: float,
+        faults: Faults,
         wall_clock: Callable[[], float],
         on_note: Callable[[Note], None],
     ) -> None:
@@ -211,6 +179,8 @@ class _Node:
             deeds=tape.deeds,
             notes=[],
             ended=trio.Event(),
+            title=recording.header.title or recording.path,
+            tape=tape,
         )
         # The panel's own URL, however a client on this machine spells it.
         self._origins = {
@@ -221,13 +191,20 @@ class _Node:
         self._tokens = Tokens(
             secrets.token_bytes(32), server=tape.server, panel_url=panel_url, node_url=panel_url
         )
+        self._faults = faults.begin()
         self._panel = FakePanel(
-            tape, recording.header, self._tokens, key=key, socket_url=socket_url, speed=speed
+            tape,
+            recording.header,
+            self._tokens,
+            key=key,
+            socket_url=socket_url,
+            speed=speed,
+            faults=self._faults,
         )
         self._is_instant = math.isinf(speed)
         self._wall_clock = wall_clock
         self._on_note = on_note
-        self._clients: dict[int, _Client] = {}
+        self._clients: dict[int, Client] = {}
         self._connected = 0
         # Set when something came in, so that the tape may wake at another time than it said.
         self._news = trio.Event()
@@ -252,7 +229,7 @@ class _Node:
         """Wait until the quickest client has read nearly all."""
         await trio.lowlevel.checkpoint()
         while readers := [client for client in self._clients.values() if client.is_reader]:
-            if min(len(client.queue) for client in readers) <= _SHALLOW_FRAMES:
+            if min(client.behind for client in readers) <= _SHALLOW_FRAMES:
                 return
             self._news = trio.Event()
             await self._news.wait()
@@ -263,26 +240,31 @@ class _Node:
                 case Send(sockets=sockets, text=text):
                     for number in sockets:
                         self._send(self._clients[number], text)
-                case Drop(sockets=sockets):
+                case Drop(sockets=sockets, code=code, reason=reason):
                     for number in sockets:
                         client = self._clients.pop(number)
-                        client.put(output)
-                        client.scope.deadline = trio.current_time() + _PARTING_SECONDS
+                        ends_at = client.end(code, reason, trio.current_time())
+                        client.scope.deadline = ends_at + _PARTING_SECONDS
                 case Note():
                     self._tell(output)
-                    if output.kind is NoteKind.ENDED:
-                        self.replay.ended.set()
+        if self._tape.is_over:
+            self.replay.ended.set()
+        self.replay.changed.unpark_all()
 
-    def _send(self, client: _Client, text: str) -> None:
+    def _send(self, client: Client, text: str) -> None:
         client.is_reader = True
-        if len(client.queue) < _QUEUE_FRAMES:
-            client.put(text)
+        if self._is_expired(client) and not is_answer_to_auth(text):
+            text = EXPIRED
+        if client.behind < _QUEUE_FRAMES:
+            client.send(text, trio.current_time())
             return
         if not client.missed:
-            now = self._tape.seconds(trio.current_time())
             slow = f"client {client.number} is {_QUEUE_FRAMES} frames behind and misses some"
-            self._tell(Note(round(now, 4), NoteKind.SLOW, slow))
+            self._note(NoteKind.SLOW, slow)
         client.missed += 1
+
+    def _note(self, kind: NoteKind, text: str) -> None:
+        self._tell(Note(round(self._tape.seconds(trio.current_time()), 4), kind, text))
 
     def _tell(self, note: Note) -> None:
         self.replay.notes.append(note)
@@ -296,7 +278,7 @@ class _Node:
             try:
                 rewound = await serve_http(stream, self._answer)
                 if rewound is not None:
-                    await self._serve_websocket(rewound)
+                    await self._serve_websocket(rewound, stream)
             except* (trio.BrokenResourceError, trio.ClosedResourceError):
                 pass  # the client is gone; nobody is left to be told
             except* (ConnectionClosed, ProtocolError):
@@ -309,7 +291,7 @@ class _Node:
         response, outputs = self._panel.answer(request, at=trio.current_time(), now=now)
         self._carry_out(outputs)
         self._news.set()
-        return response
+        return evolve(response, after_seconds=self._faults.call_seconds())
 
     def _answer_upgrade(self, request: Request) -> Response | HangUp | SwitchProtocol:
         self._carry_out(self._tape.tick(trio.current_time()))
@@ -321,17 +303,19 @@ class _Node:
             request_id=str(uuid4()),
         )
 
-    async def _serve_websocket(self, stream: RewoundStream) -> None:
+    async def _serve_websocket(self, rewound: RewoundStream, tcp: trio.SocketStream) -> None:
+        stream = SwitchedStream(self._faults.around(rewound))
         async with trio.open_nursery() as nursery:
             request = await wrap_server_stream(nursery, stream)
             socket = await request.accept()
-            stream.go_on()
+            rewound.go_on()
             self._connected += 1
-            client = _Client(self._connected, nursery.cancel_scope)
+            line = self._faults.line(self._connected, at=trio.current_time())
+            client = Client(self._connected, nursery.cancel_scope, line)
             self._clients[client.number] = client
             try:
                 self._take_in(Opened(client.number))
-                nursery.start_soon(self._write, client, socket, stream)
+                nursery.start_soon(self._write, client, socket, stream, tcp)
                 await self._read(client, socket)
                 if client.number not in self._clients:
                     await trio.sleep_forever()  # it is being dropped; the writer sees to that
@@ -340,47 +324,94 @@ class _Node:
                     self._take_in(Closed(client.number))
                 nursery.cancel_scope.cancel()
 
-    async def _read(self, client: _Client, socket: WebSocketConnection) -> None:
+    async def _read(self, client: Client, socket: WebSocketConnection) -> None:
         """Take in what the client says until the connection ends; nothing here waits long."""
-        while True:
-            try:
-                message = await socket.get_message()
-            except ConnectionClosed:
-                return
-            # Newer daemons drop binary frames in silence (PROBED 7.5).
-            if isinstance(message, str) and client.number in self._clients:
-                self._take_in(Said(client.number, message, self._refusal(message)))
+        async with trio.open_nursery() as nursery:
+            come, coming = trio.open_memory_channel[tuple[float, str]](math.inf)
+            if not client.line.is_plain:
+                nursery.start_soon(self._hear_later, client, coming)
+            while True:
+                try:
+                    message = await socket.get_message()
+                except ConnectionClosed:
+                    break
+                # Newer daemons drop binary frames in silence (PROBED 7.5).
+                if not isinstance(message, str):
+                    continue
+                if client.line.is_plain:
+                    self._hear(client, message)
+                else:
+                    come.send_nowait((client.line.hear_at(trio.current_time()), message))
+            # What is still under way gets there, although its sender is gone.
+            come.close()
+
+    async def _hear_later(
+        self, client: Client, coming: trio.MemoryReceiveChannel[tuple[float, str]]
+    ) -> None:
+        async for at, message in coming:
+            await trio.sleep_until(at)
+            self._hear(client, message)
+
+    def _hear(self, client: Client, message: str) -> None:
+        if client.number not in self._clients:
+            return
+        if self._is_expired(client) and unpack(message)[0] != Kind.AUTH:
+            client.send(EXPIRED, trio.current_time())
+            return
+        self._take_in(Said(client.number, message, self._refusal(client, message)))
 
     async def _write(
-        self, client: _Client, socket: WebSocketConnection, stream: trio.abc.Stream
+        self,
+        client: Client,
+        socket: WebSocketConnection,
+        stream: SwitchedStream,
+        tcp: trio.SocketStream,
     ) -> None:
         while True:
-            await client.wait_for_work()
-            item = client.queue.popleft()
-            if isinstance(item, Drop):
-                break
-            await socket.send_message(item)
-            self._news.set()
-        if item.code == ABNORMAL:
+            match await client.next():
+                case str() as text:
+                    await socket.send_message(text)
+                    self._news.set()
+                case Silence(by=by):
+                    self._note(NoteKind.FAULT, f"client {client.number}: {by}")
+                    stream.silence()
+                case End() as end:
+                    break
+        if end.by is not None:
+            self._note(NoteKind.FAULT, f"client {client.number}: {end.by}")
+        if end.is_reset:
+            await reset(tcp)
+        elif end.code == ABNORMAL:
             await trio.aclose_forcefully(stream)
         else:
-            await socket.aclose(item.code, item.reason)
+            await socket.aclose(end.code, end.reason)
         client.scope.cancel()
 
     def _take_in(self, happened: Opened | Said | Closed) -> None:
         self._carry_out(self._tape.handle(happened, trio.current_time()))
         self._news.set()
 
-    def _refusal(self, text: str) -> str | None:
+    # ------------------------------------------------------------ tokens
+
+    def _refusal(self, client: Client, text: str) -> str | None:
         """Return what the daemon says of the token in a client's frame, if it says anything."""
         event, args = unpack(text)
         if event != Kind.AUTH or not is_well_formed(args):
             return None
         token = "".join(part or "" for part in args) if isinstance(args, list) else ""
-        match self._tokens.judge(token, now=self._wall_clock()):
-            case None:
-                return None
-            case m.JwtErrorReported(text=why):
-                return encode_server(m.JwtErrorReported(f"Error Event [{uuid4()}]: {why}"))
-            case m.DaemonErrorReported(text=why):
-                return encode_server(m.DaemonErrorReported(f"Error Event [{uuid4()}]: {why}"))
+        problem = self._tokens.judge(token, now=self._node_now())
+        if problem is None and (problem := self._faults.refuse_token()) is not None:
+            self._note(NoteKind.FAULT, f"client {client.number}: a good token is refused")
+        if problem is None:
+            client.token_ends_at = self._tokens.ends_at(token)
+            return None
+        return encode_server(evolve(problem, text=f"Error Event [{uuid4()}]: {problem.text}"))
+
+    def _is_expired(self, client: Client) -> bool:
+        """Whether the token is over, where faults end tokens: else the recording tells of that."""
+        if not self._faults.ends_tokens or client.token_ends_at is None:
+            return False
+        return math.floor(self._node_now()) > client.token_ends_at
+
+    def _node_now(self) -> float:
+        return self._faults.node_now(self._wall_clock())

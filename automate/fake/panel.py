@@ -12,10 +12,20 @@ from urllib.parse import parse_qsl
 from uuid import UUID, uuid5
 
 import msgspec
+from attrs import evolve
 
+from automate.fake.faults.seeded import NO_FAULTS, Run
 from automate.fake.http import Request, Response
 from automate.fake.ledger import Grant
-from automate.fake.signals import Accepted, Output, PanelReply, Refused, Unrecorded
+from automate.fake.signals import (
+    Accepted,
+    Note,
+    NoteKind,
+    Output,
+    PanelReply,
+    Refused,
+    Unrecorded,
+)
 from automate.fake.tape import Tape
 from automate.fake.tokens import Tokens
 from automate.recording.format import Header, PanelCall
@@ -44,7 +54,7 @@ _BACKUP: Final = re.compile(r"~/backups/([^/]+)")
 
 
 class FakePanel:
-    """The panel of one server, as *header* names it, that knows one *key*."""
+    """The panel of one server, as *header* names it, that knows one *key*; *faults* befall it."""
 
     def __init__(
         self,
@@ -55,6 +65,7 @@ class FakePanel:
         key: str,
         socket_url: str,
         speed: float,
+        faults: Run | None = None,
     ) -> None:
         self._tape = tape
         self._header = header
@@ -62,6 +73,7 @@ class FakePanel:
         self._key = key
         self._socket_url = socket_url
         self._speed = speed
+        self._faults = faults or NO_FAULTS.begin()
         self._backups = 0
         self._is_pelican = (header.daemon or "").startswith("pelican")
 
@@ -70,6 +82,8 @@ class FakePanel:
 
         *at* is the tape's live moment, *now* the wall clock in unix seconds.
         """
+        if (instead := self._faults.answer(request.method, request.path)) is not None:
+            return instead, [self._fault_note(request, instead, at)]
         if not self._knows(request.headers.get("authorization", "")):
             return _error(401, "AuthenticationException", "Unauthenticated."), []
         route = self._route(request.path)
@@ -89,6 +103,10 @@ class FakePanel:
         reply, outputs = self._tape.call(method, path, body, at)
         return self._render(reply, route, body, at, now), outputs
 
+    def _fault_note(self, request: Request, instead: Response, at: float) -> Note:
+        text = f"{request.method} {request.path} is answered with {instead.status}"
+        return Note(round(self._tape.seconds(at), 4), NoteKind.FAULT, text)
+
     def _route(self, path: str) -> str | None:
         """Return *path* with ``~`` for our server; ``None`` if it is not of this panel."""
         path = path.rstrip("/")
@@ -107,7 +125,9 @@ class FakePanel:
             case PanelCall(status=status, response=response) if status is not None:
                 return Response(status=status, body=response)
             case Grant():
-                token = self._tokens.make(reply, now=now, speed=self._speed)
+                lives = self._faults.lifetime_seconds(reply.lifetime_seconds)
+                grant = evolve(reply, lifetime_seconds=lives)
+                token = self._tokens.make(grant, now=now, speed=self._speed)
                 made = {"data": {"token": token, "socket": self._socket_url}}
                 return Response(status=200, body=made)
             case Accepted():

@@ -87,6 +87,11 @@ class Tokens:
             return m.JwtErrorReported("jwt: server uuid mismatch")
         return None
 
+    def ends_at(self, token: str) -> float | None:
+        """Return the last second in which *token* is good; ``None`` if it is none of ours."""
+        claims = self._read(token)
+        return None if claims is None else float(claims["exp"])
+
     def _read(self, token: str) -> dict[str, Any] | None:
         """Return the claims of a token that we signed."""
         text, _dot, signature = token.rpartition(".")

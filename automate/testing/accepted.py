@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from automate.engine.rehearsal import Transcript
+from automate.testing.leaks import secrets_in
 from automate.testing.transcripts import transcript_lines
 
 __all__ = ["FOLDER", "AcceptedTranscripts", "difference", "file_name"]
@@ -64,6 +65,11 @@ class AcceptedTranscripts:
         accepted = _read(path)
         if self.update:
             if accepted != lines:
+                if secrets := secrets_in("\n".join(lines)):
+                    raise AssertionError(
+                        f"{' and '.join(secrets)} is in this transcript, so that it is not "
+                        f"accepted in {path}; take it out before it is checked"
+                    )
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text("".join(f"{line}\n" for line in lines), "utf-8", newline="\n")
                 self.written.append(path)

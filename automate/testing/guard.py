@@ -16,6 +16,8 @@ __all__ = ["Refuse", "network_shut"]
 # What is done about an attempt; it raises, for there is nothing to go on with.
 Refuse = Callable[[str], NoReturn]
 
+Check = Callable[..., None]
+
 _INTERNET: Final = (socket.AF_INET, socket.AF_INET6)
 _is_pairing: Final[ContextVar[bool]] = ContextVar("making a pair of sockets", default=False)
 
@@ -28,10 +30,13 @@ def network_shut(*, loopback: bool, refuse: Refuse) -> Iterator[list[str]]:
     """
     attempts: list[str] = []
 
-    def check(address: Any, what: str) -> None:
+    def check(address: Any, what: str, sock: socket.socket | None = None) -> None:
         if _is_pairing.get() or (loopback and _is_here(address)):
             return
         attempts.append(what)
+        if sock is not None:
+            # Whoever made it closes it after an OSError, and this will be none.
+            sock.close()
         refuse(what)
 
     replaced = [
@@ -64,25 +69,25 @@ def _words(address: Any) -> str:
     return str(address)
 
 
-def _connecting(real: Any, check: Callable[[Any, str], None]) -> Any:
+def _connecting(real: Any, check: Check) -> Any:
     def connect(self: socket.socket, address: Any) -> Any:
         if self.family in _INTERNET:
-            check(address, f"a connection to {_words(address)}")
+            check(address, f"a connection to {_words(address)}", self)
         return real(self, address)
 
     return connect
 
 
-def _sending(real: Any, check: Callable[[Any, str], None]) -> Any:
+def _sending(real: Any, check: Check) -> Any:
     def sendto(self: socket.socket, data: Any, *rest: Any) -> Any:
         if self.family in _INTERNET:
-            check(rest[-1], f"a datagram to {_words(rest[-1])}")
+            check(rest[-1], f"a datagram to {_words(rest[-1])}", self)
         return real(self, data, *rest)
 
     return sendto
 
 
-def _naming(real: Any, check: Callable[[Any, str], None]) -> Any:
+def _naming(real: Any, check: Check) -> Any:
     def getaddrinfo(host: Any, port: Any, *rest: Any, **more: Any) -> Any:
         # Without a host it is an address to listen on; a number needs no name server.
         if host is not None and not _is_number(host):

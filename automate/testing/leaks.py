@@ -5,15 +5,26 @@ never the secret itself.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from automate.recording.redaction import KINDS, Redactor
+from automate.recording.redaction import Redactor
 
-__all__ = ["leaks_in", "leaks_under"]
+__all__ = ["leaks_in", "leaks_under", "secrets_in"]
 
 _WORDS: Final = {"token": "a token", "key": "an API key", "link": "a signed link"}
+
+
+def secrets_in(text: str, *, known: Sequence[str] = ()) -> list[str]:
+    """Return in words which kinds of secrets are in *text*."""
+    shown = Redactor(known={"key": known}).text(text)
+    # There may be such names in it already, from an earlier redaction.
+    return [
+        words
+        for kind, words in _WORDS.items()
+        if shown.count(f"<{kind}:") > text.count(f"<{kind}:")
+    ]
 
 
 def leaks_in(path: Path, *, known: Sequence[str] = ()) -> list[str]:
@@ -25,30 +36,20 @@ def leaks_in(path: Path, *, known: Sequence[str] = ()) -> list[str]:
         data = path.read_bytes()
     except OSError:
         return []
-    redactor = Redactor(known={"key": known})
     # Secrets are ASCII: whatever else is in the file, they show.
     text = data.decode("utf-8", "replace")
-    if not redactor.suspects(text):
+    if not Redactor(known={"key": known}).suspects(text):
         return []
     return [
-        f"{path}:{number}: {_WORDS[kind]} is written here"
+        f"{path}:{number}: {secret} is written here"
         for number, line in enumerate(text.splitlines(), 1)
-        for kind in _kinds(line, known)
+        for secret in secrets_in(line, known=known)
     ]
 
 
 def leaks_under(folder: Path, *, known: Sequence[str] = ()) -> list[str]:
     """Return the same for all files in *folder*, however deep."""
     return [leak for path in _files(folder) for leak in leaks_in(path, known=known)]
-
-
-def _kinds(line: str, known: Iterable[str]) -> list[str]:
-    redactor = Redactor(known={"key": known})
-    shown = redactor.text(line)
-    if shown == line:
-        return []
-    # A line may hold such names already, from an earlier redaction.
-    return [kind for kind in KINDS if shown.count(f"<{kind}:") > line.count(f"<{kind}:")]
 
 
 def _files(folder: Path) -> Iterator[Path]:

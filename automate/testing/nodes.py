@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from automate.engine.clock import utc_now
 from automate.engine.engine import Engine, listener_of
@@ -99,7 +100,7 @@ class Node:
         """
         async with self.open_panel() as panel:
             session = self._session(panel, *listeners)
-            async with _beside(session.run):
+            async with self._beside(session.run):
                 yield session
 
     @asynccontextmanager
@@ -117,7 +118,7 @@ class Node:
             engine = Engine(loaded, names, panel=panel, now=self.now, watchers=[play])
             session = self._session(panel, listener_of(engine, server.uuid))
             engine.add_sender(server.uuid, session)
-            async with _beside(engine.run, session.run):
+            async with self._beside(engine.run, session.run):
                 yield play
 
     async def hears(self, what: ServerMessage | str) -> ServerMessage:
@@ -128,6 +129,18 @@ class Node:
         """
         __tracebackhide__ = True
         return await self._ears.wait_for(what, is_patient=not self._is_virtual)
+
+    @asynccontextmanager
+    async def _beside(self, *tasks: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
+        """Run *tasks* while the block runs."""
+        async with _plainly(), trio.open_nursery() as nursery:
+            for task in tasks:
+                nursery.start_soon(task)
+            yield
+            if self._is_virtual:
+                # What comes at the very moment of leaving is heard, however trio orders it.
+                await wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
 
     def _session(self, panel: Panel, *listeners: Listener) -> Session:
         first = () if self._recorder is None else (self._recorder,)
@@ -238,16 +251,6 @@ def _client() -> "httpx.AsyncClient":
         # No proxy of this machine leads into it.
         trust_env=False,
     )
-
-
-@asynccontextmanager
-async def _beside(*tasks: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
-    """Run *tasks* while the block runs."""
-    async with _plainly(), trio.open_nursery() as nursery:
-        for task in tasks:
-            nursery.start_soon(task)
-        yield
-        nursery.cancel_scope.cancel()
 
 
 @asynccontextmanager

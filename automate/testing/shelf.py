@@ -49,8 +49,8 @@ _shelf: Final[ContextVar[Shelf | None]] = ContextVar("the shelf of this test run
 
 
 @contextmanager
-def using(shelf: Shelf) -> Iterator[None]:
-    """Find recordings on *shelf* while the block runs."""
+def using(shelf: Shelf | None) -> Iterator[None]:
+    """Find recordings on *shelf* while the block runs; without one, near the folder we are in."""
     token = _shelf.set(shelf)
     try:
         yield

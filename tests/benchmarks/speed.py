@@ -13,11 +13,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from automate.engine.rehearsal import rehearse
+from automate.engine.rehearsal import Transcript, rehearse
 from automate.recipe.loader import load
 from automate.recording.format import Header
 from automate.recording.reader import open_recording
 from automate.recording.writer import RecordingWriter
+from automate.testing import Script
 
 ROOT = Path(__file__).parents[2]
 FLOOD = ROOT / "recordings" / "console-flood.jsonl"
@@ -58,6 +59,32 @@ def rehearsing() -> None:
     )
 
 
+def an_hour() -> None:
+    """Rehearse an hour of a busy server, made up: a line and the statistics each second."""
+    hour = Script("an hour", with_stats=True).online()
+    for minute in range(60):
+        for second in range(60):
+            hour = hour.says(f"[…]: Player{second} joined the game", after=1)
+        if minute % 20 == 10:
+            hour = hour.crash(exit_code=1)
+    recipes = [one.recipe for one in load([ROOT / "recipes"])]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "hour.jsonl"
+        hour.save(path)
+
+        def rehearsed() -> Transcript:
+            with open_recording(path) as recording:
+                return rehearse(recipes, recording, header=recording.header, title="an hour")
+
+        transcript, taken = rehearsed(), seconds(rehearsed)
+        count = len(path.read_bytes().splitlines()) - 1
+    print(
+        f"rehearsing an hour ({transcript.seconds:,.0f} s, {count:,} entries, "
+        f"{len(transcript.acts)} acts): {taken:.3f} s, "
+        f"{transcript.seconds / taken:,.0f} times as fast as it happened"
+    )
+
+
 def starting() -> None:
     """Start the command line for its help, beside Python alone."""
 
@@ -74,7 +101,9 @@ def starting() -> None:
 
 def recording() -> None:
     """Write many frames: the time of one, and how memory grows."""
-    header = Header(server="a1b2c3d4-0001-4000-8000-000000000001", started_at="2026-11-24T00:00:00Z")
+    header = Header(
+        server="a1b2c3d4-0001-4000-8000-000000000001", started_at="2026-11-24T00:00:00Z"
+    )
     frames = [LINE % number for number in range(1000)]
 
     def write(writer: RecordingWriter, rounds: int) -> None:
@@ -82,14 +111,16 @@ def recording() -> None:
             for number, frame in enumerate(frames):
                 writer.server_frame(turn + number / 1000, frame)
 
-    with tempfile.TemporaryDirectory() as folder:
-        with RecordingWriter(Path(folder) / "flood.jsonl", header) as writer:
-            write(writer, 20)
-            before = _peak_kib()
-            start = time.perf_counter()
-            write(writer, 300)
-            taken = time.perf_counter() - start
-            grown = _peak_kib() - before
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        RecordingWriter(Path(folder) / "flood.jsonl", header) as writer,
+    ):
+        write(writer, 20)
+        before = _peak_kib()
+        start = time.perf_counter()
+        write(writer, 300)
+        taken = time.perf_counter() - start
+        grown = _peak_kib() - before
     dumped = seconds(lambda: [json.dumps(json.loads(frame)) for frame in frames])
     print(
         f"recording: {taken / 300_000 * 1e6:.2f} µs a frame, "
@@ -104,5 +135,6 @@ def _peak_kib() -> int:
 
 if __name__ == "__main__":
     rehearsing()
+    an_hour()
     starting()
     recording()

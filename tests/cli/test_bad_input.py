@@ -516,7 +516,7 @@ def test_a_disk_that_fills_up_ends_a_recording(command: str, tmp_path: Path) -> 
         if command == "run"
         else ["-o", tmp_path / "x.jsonl"]
     )
-    with replayed("crash-undetected", "--speed", "10") as replay:
+    with replayed("crash-undetected", "--speed", "40") as replay:
         said = run(
             command,
             *what,

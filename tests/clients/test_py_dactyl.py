@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from automate.fake.analysis import read_script
 from automate.fake.script import Content, Deed, Push, Script
+from automate.fake.signals import NoteKind
 from automate.recording.reader import Recording, read_recording
 from automate.wire.console import daemon_line
 from tests.clients.serving import Served, serve
@@ -37,6 +39,8 @@ def visit(way: str, served: Served, steps: list[list[Any]]) -> dict[str, Any]:
         capture_output=True,
         encoding="utf-8",
         timeout=PATIENCE_SECONDS,
+        # No proxy of this machine leads to its own loopback.
+        env={**os.environ, "no_proxy": "*"},
     )
     assert done.returncode == 0, done.stderr
     result: dict[str, Any] = json.loads(done.stdout)
@@ -74,8 +78,9 @@ def as_recorded(recording: Recording, *, command: str = "command") -> list[list[
 
 
 def done_by_it(served: Served, recording: Recording) -> list[bool]:
-    """Return for each recorded deed whether a note says that it was done and not only awaited."""
-    done = [note.split(maxsplit=1)[1] for note in served.notes]
+    """Return for each recorded deed whether the replay says that its client did it."""
+    notes = [note.split(maxsplit=2) for note in served.notes]
+    done = [text for _at, kind, text in notes if kind == NoteKind.DONE]
     return [any(text.startswith(str(deed)) for text in done) for deed in script_of(recording).deeds]
 
 

@@ -1,6 +1,7 @@
 """Recipes and recordings by name, path or value: the same rehearsal, in one line."""
 
 import shutil
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +19,9 @@ FALL = Script("fall", crash_detection=False).online().crash(after=5).wait(10)
 
 
 @pytest.fixture
-def project(tmp_path: Path, recordings: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(
+    tmp_path: Path, recordings: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
     """A project of somebody's own, in which we are somewhere below."""
     folder = tmp_path / "project"
     (folder / "recordings").mkdir(parents=True)
@@ -26,7 +29,8 @@ def project(tmp_path: Path, recordings: Path, root: Path, monkeypatch: pytest.Mo
     shutil.copy(recordings / "crash-undetected.jsonl", folder / "recordings")
     shutil.copytree(root / "recipes", folder / "recipes")
     monkeypatch.chdir(folder / "tests")
-    return folder
+    with using(None):
+        yield folder
 
 
 def test_however_it_is_named_it_is_the_same_rehearsal(project: Path) -> None:

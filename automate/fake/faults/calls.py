@@ -11,11 +11,13 @@ from automate.fake.http import Response
 
 __all__ = ["PanelAnswers"]
 
-# PROTOCOL 1.2 and 2: Laravel's own names for its exceptions.
+# PROTOCOL 1.2 and 1.3.
 _ERRORS: Final = {
     429: ("ThrottleRequestsException", "Too Many Attempts."),
-    500: ("HttpException", "An unexpected error was encountered while processing this request."),
-    502: ("DaemonConnectionException", "There was an error while communicating with the machine."),
+    500: (
+        "HttpException",
+        "An unexpected error was encountered while processing this request, please try again.",
+    ),
 }
 _HTML: Final = (
     "<html>\r\n<head><title>{status} {phrase}</title></head>\r\n<body>\r\n"
@@ -50,7 +52,7 @@ class PanelAnswers:
         return fnmatchcase(method, self.method) and fnmatchcase(path, self.path)
 
     def befalls(self, number: int) -> bool:
-        """Whether it befalls the *number*\\ th call that it is about, counted from 1."""
+        """Whether it befalls call *number* of those that it is about, counted from 1."""
         return number > self.skip and (self.times is None or number <= self.skip + self.times)
 
     def response(self) -> Response:

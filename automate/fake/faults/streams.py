@@ -69,7 +69,7 @@ class SlowStream(_Around):
 
 
 class SwitchedStream(_Around):
-    """*stream*, until it is `silence`\\ d: then nothing comes, and what is sent is lost."""
+    """*stream*, until `silence`: from then on nothing comes, and what is sent is lost."""
 
     def __init__(self, stream: trio.abc.Stream) -> None:
         super().__init__(stream)

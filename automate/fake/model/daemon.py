@@ -76,7 +76,8 @@ class Refusal:
 class Daemon:
     """The daemon of one server; *read_token* returns a token's claims, ``None`` if it is bad.
 
-    *usage* is what it knows of the server's use before anything is measured.
+    *usage* is what it knows of the server's use before anything is measured. `overhear` is called
+    with each frame that is meant for everyone, whoever is there.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Daemon:
         self.settings = settings
         self.is_up = True
         self.usage = usage or Usage()
+        self.overhear: Callable[[str], None] = lambda _frame: None
         self._chance = Chance(seed)
         self._agenda = Agenda()
         self._out: list[Output] = []
@@ -108,6 +110,7 @@ class Daemon:
             self._read_token,
             act=self._act,
             welcome=self._welcome,
+            overhear=lambda frame: self.overhear(frame),
             out=self._out,
         )
 

@@ -1,401 +1,85 @@
 """The panel in front of the model's node, as a pure machine: calls in, answers out.
 
-Keys, permissions, conflicts, rate limits and errors of both kinds; the daemon behind it is the
-`World`. HTTP itself is left to `serving`. Source: PROTOCOL sections 1 to 4.
+Who calls, how often, and for which server; what is asked of one server is the affair of its
+`office`. HTTP itself is left to `serving`. Source: PROTOCOL sections 1 and 2.
 """
 
-import hashlib
 from typing import Any, Final
-from uuid import UUID, uuid5
 
-from attrs import evolve, field, frozen
+from attrs import evolve
 
-from automate.fake.model.answers import (
-    Answer,
-    access_denied,
-    account_object,
-    daemon_failed,
-    error,
-    invalid,
-    list_object,
-    not_found,
-    resources,
-    server_object,
-    unreachable,
-)
-from automate.fake.model.archive import Archive, Backup
-from automate.fake.model.claims import Claims
+from automate.fake.model.answers import Answer, account_object, error, list_object, not_found
 from automate.fake.model.mint import Mint
+from automate.fake.model.node import Node
+from automate.fake.model.office import ADMIN_PERMISSIONS, Office, PanelSettings, User
 from automate.fake.model.quotas import Quotas
 from automate.fake.model.settings import Kind
-from automate.fake.model.signals import (
-    BackupAsked,
-    BackupEnded,
-    Commanded,
-    ConditionChanged,
-    Drop,
-    Input,
-    PowerAsked,
-    Restored,
-    Send,
-    Usage,
-)
-from automate.fake.model.world import World
-from automate.wire.messages import PowerAction
+from automate.fake.model.signals import Drop, Send
 
 __all__ = ["ADMIN_PERMISSIONS", "Panel", "PanelSettings", "User"]
 
-ADMIN_PERMISSIONS: Final = (
-    "*",
-    "admin.websocket.errors",
-    "admin.websocket.install",
-    "admin.websocket.transfer",
-)
-_NAMESPACE: Final = UUID("5ad1c0de-7a52-4f0e-9c3b-2f60a1b8d9e4")
-_TOKEN_SECONDS: Final = 600
-_CACHE_SECONDS: Final = 20
-_MINUTE: Final = 60.0
-_RESTORE_SECONDS: Final = 2.0
-_POWER: Final = {
-    "start": "control.start",
-    "stop": "control.stop",
-    "restart": "control.restart",
-    "kill": "control.stop",
-}
-_CONFLICTS: Final = {
-    "suspended": "This server is currently suspended and the functionality requested is "
-    "unavailable.",
-    "maintenance": "The node of this server is currently under maintenance and the functionality "
-    "requested is unavailable.",
-    "installing": "This server has not yet completed its installation process, please try again "
-    "later.",
-    "restoring_backup": "This server is currently restoring from a backup, please try again later.",
-    "transferring": "This server is currently being transferred to a new machine, please try "
-    "again later.",
-}
-
-
-@frozen(kw_only=True)
-class User:
-    """Somebody with an API key; *permissions* are what a token for them says."""
-
-    uuid: str
-    permissions: tuple[str, ...] = ("*",)
-    is_admin: bool = False
-
-    def may(self, permission: str) -> bool:
-        """Whether the user may do this."""
-        return "*" in self.permissions or permission in self.permissions
-
-
-@frozen(kw_only=True)
-class PanelSettings:
-    """How a panel is set up; ``None`` leaves a limit to the kind's own default."""
-
-    url: str = "https://panel.example.com"
-    node_url: str = "wss://node.example.com:8080"
-    calls_a_minute: int | None = None
-    tokens_a_minute: int | None = None
-    backup_limit: int | None = 3
-    backups_in_window: int = 2
-    backup_window_seconds: int = 600
-    token_seconds: int = _TOKEN_SECONDS
-    users: dict[str, User] = field(factory=dict)
-    """By their API keys."""
+_LIST: Final = "/api/client"
+_ACCOUNT: Final = "/api/client/account"
 
 
 class Panel:
-    """The panel of the server in *world*."""
+    """The panel of all servers of *node*; their `offices` are kept by uuid."""
 
-    def __init__(self, world: World, settings: PanelSettings, mint: Mint) -> None:
-        self.world = world
+    def __init__(self, node: Node, settings: PanelSettings, mint: Mint) -> None:
         self.settings = settings
-        self._kind = world.settings.kind
-        self.status: str | None = None
-        self.is_transferring = False
-        self.is_under_maintenance = False
-        self.archive = Archive(
-            self._kind,
-            limit=settings.backup_limit or 0,
-            burst=settings.backups_in_window,
-            window_seconds=settings.backup_window_seconds,
-        )
-        self._mint = mint
+        self._node = node
         self._quotas = Quotas()
-        self._cached: tuple[float, Answer] | None = None
         self._out: list[Send | Drop] = []
-        world.watch = self._hear
-
-    # ------------------------------------------------------------ calls
+        self.offices = {
+            server: Office(world, settings, mint, number=number, out=self._out)
+            for number, (server, world) in enumerate(node.worlds.items(), 1)
+        }
 
     def call(
         self, method: str, path: str, body: Any = None, *, key: str | None, at: float
     ) -> tuple[Answer, list[Send | Drop]]:
         """Return the answer to a call at *at*, and what clients of the node are sent for it."""
-        self._out += self.world.tick(at)
+        self._out += self._node.tick(at)
         user = self.settings.users.get(key or "")
         if user is None:
             answer = error(401, "AuthenticationException", "Unauthenticated.")
         else:
             answer = self._limited(user, method, path.partition("?")[0].rstrip("/"), body, at)
-        out, self._out = self._out, []
+        out = list(self._out)
+        self._out.clear()
         return answer, out
-
-    def change(self, to: str | None, at: float) -> list[Send | Drop]:
-        """Give the server another *status* (``suspended``, ``installing``, `None`)."""
-        self.status = to
-        changed = ConditionChanged(is_suspended=to == "suspended", is_installing=to == "installing")
-        return self.world.handle(changed, at)
 
     def _limited(self, user: User, method: str, path: str, body: Any, at: float) -> Answer:
         """Answer within the limits, with their headers (PROTOCOL 1.2)."""
-        limits = {f"user {user.uuid}": self._calls_a_minute}
-        tokens = self.settings.tokens_a_minute or (5 if self._kind is Kind.PELICAN else None)
+        is_newer = self._node.kind is Kind.PELICAN
+        calls = self.settings.calls_a_minute or (256 if is_newer else 720)
+        limits = {f"user {user.uuid}": calls}
+        tokens = self.settings.tokens_a_minute or (5 if is_newer else None)
         if path.endswith("/websocket") and tokens is not None:
             limits["websocket"] = tokens
-        taken = self._quotas.take(limits, at, unix=self._unix(at))
+        taken = self._quotas.take(limits, at, unix=self._node.epoch + at)
         if taken.is_over:
             refused = error(429, "ThrottleRequestsException", "Too Many Attempts.")
             return evolve(refused, headers=taken.headers)
         answer = self._route(user, method, path, body, at)
         return evolve(answer, headers={**taken.headers, **answer.headers})
 
-    @property
-    def _calls_a_minute(self) -> int:
-        return self.settings.calls_a_minute or (256 if self._kind is Kind.PELICAN else 720)
-
     def _route(self, user: User, method: str, path: str, body: Any, at: float) -> Answer:
-        if (method, path) == ("GET", "/api/client"):
-            return Answer(status=200, body=list_object([self._server(user)], per_page=50))
-        if (method, path) == ("GET", "/api/client/account"):
-            return Answer(
-                status=200, body=account_object(self._kind, uuid=user.uuid, is_admin=user.is_admin)
-            )
-        parts = path.split("/")
-        server = self.world.settings.server
-        if parts[:4] != ["", "api", "client", "servers"] or len(parts) < 5:
-            return not_found()
-        if parts[4] not in (server, server[:8]):
-            return not_found()
-        rest = parts[5:]
-        if (method, rest) == ("GET", []):
-            return Answer(status=200, body=self._server(user) | {"meta": self._meta(user)})
-        if conflict := self._conflict(user, method, rest):
-            return conflict
-        match method, rest:
-            case "GET", ["websocket"]:
-                return self._token(user, at)
-            case "GET", ["resources"]:
-                return self._resources(at)
-            case "POST", ["power"]:
-                return self._power(user, body, at)
-            case "POST", ["command"]:
-                return self._command(user, body, at)
-            case _, ["backups", *more]:
-                return self._backups(user, method, more, body, at)
+        if (method, path) == ("GET", _LIST):
+            items = [office.item(user) for office in self.offices.values()]
+            return Answer(status=200, body=list_object(items, per_page=50))
+        if (method, path) == ("GET", _ACCOUNT):
+            item = account_object(self._node.kind, uuid=user.uuid, is_admin=user.is_admin)
+            return Answer(status=200, body=item)
+        match path.split("/"):
+            case ["", "api", "client", "servers", server, *rest]:
+                office = self._office(server)
+                return office.answer(user, method, rest, body, at) if office else not_found()
         return not_found()
 
-    # ------------------------------------------------------------ what is in the way
-
-    def _conflict(self, user: User, method: str, rest: list[str]) -> Answer | None:
-        """Return the 409 of a server that can't be used now (PROTOCOL 3.3)."""
-        reason = self.status
-        if reason is None and self.is_under_maintenance:
-            reason = "maintenance"
-        if reason is None and self.is_transferring:
-            reason = "transferring"
-        if reason is None or reason not in _CONFLICTS:
-            return None
-        if (method, rest) == ("GET", ["websocket"]) and user.is_admin:
-            is_hard = reason in ("suspended", "maintenance")
-            if self._kind is Kind.PELICAN or not is_hard:
-                return None
-        return error(409, "ServerStateConflictException", _CONFLICTS[reason])
-
-    def _unix(self, at: float) -> float:
-        return self.world.settings.epoch + at
-
-    def _tell(self, happened: Input, at: float) -> None:
-        self._out += self.world.handle(happened, at)
-
-    @property
-    def _is_down(self) -> bool:
-        return not self.world.daemon.is_up
-
-    # ------------------------------------------------------------ reading
-
-    def _token(self, user: User, at: float) -> Answer:
-        if not user.may("websocket.connect"):
-            text = "You do not have permission to connect to this server's websocket."
-            return error(403, "HttpForbiddenException", text)
-        settings, server = self.settings, self.world.settings.server
-        iat = int(self._unix(at))
-        identity = f"{user.uuid}{server}".encode()
-        is_newer = self._kind is Kind.PELICAN
-        digest = hashlib.sha256(identity) if is_newer else hashlib.md5(identity)
-        claims = Claims(
-            server=server,
-            iat=iat,
-            exp=iat + settings.token_seconds,
-            permissions=ADMIN_PERMISSIONS if user.is_admin else user.permissions,
-            scope="websocket" if is_newer else None,
-            jti=digest.hexdigest(),
-            user=user.uuid,
-        )
-        own = {"iss": settings.url, "aud": [settings.node_url]}
-        token = self._mint.make(claims, kind_claims=own if is_newer else own | {"user_id": 1})
-        socket = f"{settings.node_url}/api/servers/{server}/ws"
-        return Answer(status=200, body={"data": {"token": token, "socket": socket}})
-
-    def _resources(self, at: float) -> Answer:
-        """Answer from the cache of 20 s that all users share."""
-        if self._cached is not None and at - self._cached[0] < _CACHE_SECONDS:
-            return self._cached[1]
-        is_suspended = self.status == "suspended"
-        if self._is_down and self._kind is Kind.PTERODACTYL:
-            return unreachable(self._kind)
-        if self._is_down:
-            answer = resources(Usage(), "missing", is_suspended=is_suspended)
-        else:
-            daemon = self.world.daemon
-            answer = resources(daemon.usage, daemon.state.value, is_suspended=is_suspended)
-        self._cached = at, answer
-        return answer
-
-    # ------------------------------------------------------------ doing
-
-    def _power(self, user: User, body: Any, at: float) -> Answer:
-        signal = body.get("signal") if isinstance(body, dict) else None
-        needed = _POWER.get(signal) if isinstance(signal, str) else None
-        if needed is None or not isinstance(signal, str):
-            if self._kind is Kind.PTERODACTYL and not user.may("*"):
-                return access_denied()
-            if not signal:
-                return invalid("signal", "required", "The signal field is required.")
-            return invalid("signal", "in", "The selected signal is invalid.")
-        if not user.may(needed):
-            return access_denied()
-        if self._is_down:
-            return unreachable(self._kind)
-        daemon = self.world.daemon
-        if daemon.power.conditions.is_suspended and signal in ("start", "restart"):
-            text = "Cannot start or restart a server that is suspended."
-            return daemon_failed(self._kind, 400, text, request_id=self._uuid(f"request {at}"))
-        self._tell(PowerAsked(PowerAction(signal)), at)
-        return Answer(status=204)
-
-    def _command(self, user: User, body: Any, at: float) -> Answer:
-        command = body.get("command") if isinstance(body, dict) else None
-        if not user.may("control.console"):
-            return access_denied()
-        if not command:
-            return invalid("command", "required", "The command field is required.")
-        if not isinstance(command, str):
-            return invalid("command", "string", "The command must be a string.")
-        if self._is_down:
-            return unreachable(self._kind)
-        if not self.world.daemon.power.is_process_running:
-            # Pelican's call to its daemon does not look at the answer (PROTOCOL 3.6).
-            if self._kind is Kind.PELICAN:
-                return Answer(status=204)
-            text = "Server must be online in order to send commands."
-            return error(502, "HttpException", text)
-        self._tell(Commanded(command), at)
-        return Answer(status=204)
-
-    # ------------------------------------------------------------ backups
-
-    def _backups(self, user: User, method: str, rest: list[str], body: Any, at: float) -> Answer:
-        needed = {"GET": "read", "POST": "create", "DELETE": "delete"}.get(method)
-        if rest[1:] == ["restore"]:
-            needed = "restore"
-        elif rest[1:] == ["lock"]:
-            needed = "delete"
-        if needed is None:
-            return not_found()
-        if not user.may(f"backup.{needed}"):
-            return access_denied()
-        match method, rest:
-            case "GET", []:
-                return self.archive.listed()
-            case "POST", []:
-                return self._create_backup(user, body if isinstance(body, dict) else {}, at)
-        row = self.archive.rows.get(rest[0]) if rest else None
-        if row is None:
-            return not_found()
-        match method, rest[1:]:
-            case "GET", []:
-                return Answer(status=200, body=row.item(self._kind))
-            case "POST", ["lock"]:
-                row.is_locked = not row.is_locked
-                return Answer(status=200, body=row.item(self._kind))
-            case "POST", ["restore"]:
-                return self._restore(row, body, at)
-            case "DELETE", []:
-                return self._delete_backup(row)
-        return not_found()
-
-    def _create_backup(self, user: User, fields: dict[str, Any], at: float) -> Answer:
-        """Answer in the order of the panel's own checks (PROTOCOL 4.3)."""
-        now = self._unix(at)
-        problem = self.archive.objection(fields, now)
-        if problem is not None:
-            return problem
-        if self._is_down:
-            return unreachable(self._kind)
-        may_lock = user.may("backup.delete")
-        row = self.archive.add(
-            fields, uuid=self._uuid(f"backup {self.archive.made}"), now=now, may_lock=may_lock
-        )
-        begun = row.item(self._kind)
-        self._tell(BackupAsked(row.uuid), at)
-        return Answer(status=200, body=begun)
-
-    def _delete_backup(self, row: Backup) -> Answer:
-        if row.is_locked and row.is_successful:
-            text = "Cannot delete a backup that is marked as locked."
-            return error(400, "BackupLockedException", text)
-        if self._is_down:
-            return unreachable(self._kind)
-        self.archive.remove(row)
-        return Answer(status=204)
-
-    def _restore(self, row: Backup, body: Any, at: float) -> Answer:
-        truncate = body.get("truncate") if isinstance(body, dict) else None
-        if not isinstance(truncate, bool):
-            return invalid("truncate", "required", "The truncate field is required.")
-        if row.completed is None:
-            text = "This backup cannot be restored at this time: not completed or failed."
-            return error(400, "BadRequestHttpException", text)
-        if self._is_down:
-            return unreachable(self._kind)
-        self.status = "restoring_backup"
-        if self.world.daemon.power.is_process_running:
-            self._tell(PowerAsked(PowerAction.STOP), at)
-        self._tell(ConditionChanged(is_restoring=True), at)
-        self.world.later(_RESTORE_SECONDS, Restored())
-        return Answer(status=204)
-
-    def _hear(self, told: BackupEnded | Restored) -> None:
-        """Take in what the daemon reports; it does so before it tells any client."""
-        if isinstance(told, Restored):
-            self.status = None
-        else:
-            self.archive.end(told, now=self.world.settings.epoch + self.world.now)
-
-    def _uuid(self, name: str) -> str:
-        return str(uuid5(_NAMESPACE, f"{self.world.settings.server} {name}"))
-
-    def _server(self, user: User) -> dict[str, Any]:
-        return server_object(
-            self.world.settings,
-            is_owner="*" in user.permissions,
-            status=self.status,
-            is_transferring=self.is_transferring,
-            is_under_maintenance=self.is_under_maintenance,
-            backup_limit=self.settings.backup_limit or 0,
-        )
-
-    def _meta(self, user: User) -> dict[str, Any]:
-        permissions = ADMIN_PERMISSIONS if user.is_admin else user.permissions
-        return {"is_server_owner": "*" in user.permissions, "user_permissions": list(permissions)}
+    def _office(self, server: str) -> Office | None:
+        """Return the office of a server by its uuid or the first eight letters of that."""
+        for uuid, office in self.offices.items():
+            if server in (uuid, uuid[:8]):
+                return office
+        return None

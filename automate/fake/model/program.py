@@ -1,9 +1,9 @@
 """Any real program as the game: in a pseudo-terminal of its own, as in the container.
 
 So echo, line discipline, control bytes, exit codes and signals are the kernel's. The program
-gets its own session; its end is the end of all its children. Only where there are
-pseudo-terminals (not on Windows), and on real networks: a child process looks idle to a virtual
-clock.
+gets its own session; its end is the end of all its children, and so is ours, however it comes
+(`guardian`). Only where there are pseudo-terminals (not on Windows), and on real networks: a
+child process looks idle to a virtual clock.
 """
 
 import contextlib
@@ -11,13 +11,16 @@ import errno
 import fcntl
 import os
 import signal
+import subprocess
+import sys
 import termios
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Final
 
 import trio
 from attrs import evolve
 
+from automate.fake.model import guardian
 from automate.fake.model.game import GameEvent
 from automate.fake.model.signals import Exited, Printed, Usage
 
@@ -30,12 +33,16 @@ _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _SIGNALLED: Final = 128
 # What was written just before the end is read for so long; then the terminal is closed.
 _LAST_WORDS_SECONDS: Final = 0.5
+# So long a program that was bidden farewell gets to save its worlds.
+_FAREWELL_SECONDS: Final = 10
 
 
 class ProgramGame:
     """A program, run by *command*; *nursery* holds its tasks, `emit` hears what it does.
 
-    Every call returns nothing at once: what comes of it is told by `emit` when it happens.
+    Every call returns nothing at once: what comes of it is told by `emit` when it happens. When
+    the nursery is cancelled, the *farewell* is typed and the program has a while to end by
+    itself; without one it is killed.
     """
 
     def __init__(
@@ -45,18 +52,25 @@ class ProgramGame:
         nursery: trio.Nursery,
         environment: Mapping[str, str] | None = None,
         directory: str | None = None,
+        farewell: str | None = None,
     ) -> None:
         self.emit: Callable[[GameEvent], None] = lambda _event: None
         self._command = list(command)
         self._nursery = nursery
         self._environment = dict(environment) if environment is not None else None
         self._directory = directory
+        self._farewell = farewell
         self._process: trio.Process | None = None
-        self._terminal: trio.lowlevel.FdStream | None = None
+        self._is_running = self._is_doomed = False
         self._typed = trio.lowlevel.ParkingLot()
         self._keys = bytearray()
         self._started_at = 0.0
         self._cpu = (0.0, 0.0)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the program runs, or is about to."""
+        return self._is_running
 
     @property
     def wake_at(self) -> float | None:
@@ -65,7 +79,8 @@ class ProgramGame:
 
     def start(self, at: float) -> list[GameEvent]:
         """Start the program, unless it runs."""
-        if self._process is None:
+        if not self._is_running:
+            self._is_running, self._is_doomed = True, False
             self._started_at = at
             self._cpu = (at, 0.0)
             self._nursery.start_soon(self._run)
@@ -88,8 +103,10 @@ class ProgramGame:
         return []
 
     def kill(self, at: float) -> list[GameEvent]:
-        """Kill the program and its children."""
-        self._kill_group()
+        """Kill the program and its children, at once or as soon as it is there."""
+        self._is_doomed = True
+        if self._process is not None:
+            guardian.kill_session(self._process.pid)
         return []
 
     def measure(self, at: float) -> Usage:
@@ -115,56 +132,89 @@ class ProgramGame:
 
     async def _run(self) -> None:
         """Run the program to its end, and tell of it."""
-        ours, theirs = os.openpty()
         try:
-            process = await trio.lowlevel.open_process(
-                self._command,
-                stdin=theirs,
-                stdout=theirs,
-                stderr=theirs,
-                env=self._environment,
-                cwd=self._directory,
-                start_new_session=True,
-                # Only the session's own terminal turns ^C into a signal; between fork and exec
-                # nothing but this one system call is made.
-                preexec_fn=_take_terminal,
-            )
+            code = await self._play()
         except OSError as exc:
-            os.close(ours)
-            self._tell_failure(exc)
-            return
+            code = self._tell_failure(exc)
         finally:
-            os.close(theirs)
-        self._process = process
-        self._terminal = trio.lowlevel.FdStream(ours)
-        try:
-            await self._live(process, self._terminal)
-        finally:
-            self._kill_group()
-            with trio.CancelScope(shield=True):
-                await self._terminal.aclose()
-                await process.wait()
-            self._process = self._terminal = None
+            self._process, self._is_running = None, False
             self._keys.clear()
+        self.emit(Exited(code))
+
+    async def _play(self) -> int:
+        """Run the program and return its exit code.
+
+        Raises:
+            OSError: it can't be run.
+        """
+        ours, theirs = os.openpty()
+        async with trio.lowlevel.FdStream(ours) as terminal:
+            try:
+                process = await trio.lowlevel.open_process(
+                    self._command,
+                    stdin=theirs,
+                    stdout=theirs,
+                    stderr=theirs,
+                    env=self._environment,
+                    cwd=self._directory,
+                    start_new_session=True,
+                    # Only the session's own terminal turns ^C into a signal; between fork and
+                    # exec nothing but this one system call is made.
+                    preexec_fn=_take_terminal,
+                )
+            finally:
+                os.close(theirs)
+            self._process = process
+            try:
+                async with _guarded(process.pid):
+                    if self._is_doomed:
+                        guardian.kill_session(process.pid)
+                    await self._live(process, terminal)
+            finally:
+                guardian.kill_session(process.pid)
+                with trio.CancelScope(shield=True):
+                    await process.wait()
         code = process.returncode or 0
-        self.emit(Exited(_SIGNALLED - code if code < 0 else code))
+        return _SIGNALLED - code if code < 0 else code
 
     async def _live(self, process: trio.Process, terminal: trio.lowlevel.FdStream) -> None:
+        """Pass on what is typed and printed until the end; when cancelled, bid farewell first."""
+        ended = trio.Event()
+        life = trio.CancelScope(shield=True)
+
+        async def live() -> None:
+            with life:
+                await self._live_on(process, terminal)
+            ended.set()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(live)
+            try:
+                await ended.wait()
+            except trio.Cancelled:
+                patience = 0.0
+                if self._farewell is not None:
+                    self.write(self._farewell, 0.0)
+                    patience = _FAREWELL_SECONDS
+                life.deadline = trio.current_time() + patience
+                raise
+
+    async def _live_on(self, process: trio.Process, terminal: trio.lowlevel.FdStream) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._type, terminal)
             read = trio.Event()
             nursery.start_soon(self._read, terminal, read)
             await process.wait()
             # Its children would keep the terminal open.
-            self._kill_group()
+            guardian.kill_session(process.pid)
             with trio.move_on_after(_LAST_WORDS_SECONDS):
                 await read.wait()
             nursery.cancel_scope.cancel()
 
-    def _tell_failure(self, exc: OSError) -> None:
-        """End as a container does whose command can't be run (exit codes 126 and 127)."""
+    def _tell_failure(self, exc: OSError) -> int:
+        """Say why it can't be run; return a container's code for that (126 or 127)."""
         self.emit(Printed(f"{self._command[0]}: {os.strerror(exc.errno or 0)}"))
-        self.emit(Exited(127 if exc.errno == errno.ENOENT else 126))
+        return 127 if exc.errno == errno.ENOENT else 126
 
     async def _type(self, terminal: trio.lowlevel.FdStream) -> None:
         while True:
@@ -187,10 +237,27 @@ class ProgramGame:
             self.emit(_printed(rest))
         done.set()
 
-    def _kill_group(self) -> None:
-        if self._process is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+
+@contextlib.asynccontextmanager
+async def _guarded(leader: int) -> AsyncIterator[None]:
+    """Have the session of *leader* killed if our own process ends within the block."""
+    process = await trio.lowlevel.open_process(
+        [sys.executable, "-I", "-S", guardian.__file__, str(leader)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        # Nothing that is typed at our terminal shall end it.
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        with trio.CancelScope(shield=True):
+            assert process.stdin is not None
+            with contextlib.suppress(trio.BrokenResourceError):
+                await process.stdin.send_all(b".")
+            await process.stdin.aclose()
+            await process.wait()
 
 
 def _printed(line: bytes) -> Printed:

@@ -1,14 +1,15 @@
 """The model served to live clients: panel and node behind one address, on any trio network.
 
-What is said is decided by `World` and `Panel`; here is only who is connected, and the one task
+What is said is decided by `Node` and `Panel`; here is only who is connected, and the one task
 that lets their time pass. With a real program in it, the game tells what it does by `emit`.
 """
 
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, Protocol
 from uuid import uuid4
 
 import msgspec
@@ -21,8 +22,10 @@ from automate.fake.http import HangUp, Request, Response, RewoundStream, SwitchP
 from automate.fake.model.answers import Answer, error
 from automate.fake.model.game import Game, Telling
 from automate.fake.model.mint import Mint
+from automate.fake.model.node import Node
+from automate.fake.model.office import Office
 from automate.fake.model.panel import Panel, PanelSettings, User
-from automate.fake.model.settings import Settings
+from automate.fake.model.settings import Kind, Settings
 from automate.fake.model.signals import (
     Closed,
     Drop,
@@ -35,7 +38,7 @@ from automate.fake.model.signals import (
 from automate.fake.model.world import World
 from automate.fake.upgrade import answer_upgrade
 
-__all__ = ["ServedModel", "open_model"]
+__all__ = ["ServedModel", "ServedNode", "Tell", "Tenant", "open_model", "open_node"]
 
 _ABNORMAL: Final = 1006
 # A client that is behind by more is no reader, and misses frames, as at a real node.
@@ -43,13 +46,54 @@ _QUEUE_FRAMES: Final = 16_384
 # So long a client gets to read what was sent before it is dropped, or to answer a close frame.
 _PARTING_SECONDS: Final = 5
 _OWNER: Final = "7d9f1c2e-5a40-4b7e-8f63-0c1d2e3f4a5b"
+# PROTOCOL 1: a client key's prefix, with 11 and 32 random letters behind it.
+_KEY_PREFIXES: Final = {Kind.PTERODACTYL: "ptlc_", Kind.PELICAN: "pacc_"}
+
+
+@frozen
+class Tenant:
+    """A server for a node: its settings, and its game (the arena if none is given).
+
+    A *game* that does things by itself (`Telling`) is heard.
+    """
+
+    settings: Settings = field(factory=Settings)
+    game: Game | None = None
+
+
+class Tell(Protocol):
+    """Makes something happen to the model now: a node that stops, a suspension, a denied token."""
+
+    def __call__(self, happened: Input, *, server: str | None = None) -> None:
+        """See `Node.handle`."""
+
+
+@frozen(kw_only=True)
+class ServedNode:
+    """A node and its panel that are being served: where, for which *key*, and the models."""
+
+    panel_url: str
+    node_url: str
+    key: str
+    node: Node
+    panel: Panel
+    tell: Tell
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The uuids of the servers."""
+        return tuple(self.node.worlds)
+
+    def socket_url(self, server: str) -> str:
+        """Return where the websocket of *server* is."""
+        return f"{self.node_url}/api/servers/{server}/ws"
 
 
 @frozen(kw_only=True)
 class ServedModel:
-    """A model that is being served: where, for which *key*, and the model itself.
+    """A model of one server that is being served: where, for which *key*, and the model itself.
 
-    *tell* makes something happen to it now: a node that stops, a suspension, a denied token.
+    *office* is the panel's, *tell* makes something happen to the model.
     """
 
     panel_url: str
@@ -57,8 +101,72 @@ class ServedModel:
     server: str
     key: str
     world: World
-    panel: Panel
-    tell: Callable[[Input], None]
+    office: Office
+    tell: Tell
+
+
+@asynccontextmanager
+async def open_node(
+    tenants: Sequence[Tenant],
+    *,
+    wall_clock: Callable[[], float],
+    panel: PanelSettings | None = None,
+    permissions: Sequence[str] = ("*",),
+    seed: int | None = None,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    key: str | None = None,
+    on_frame: Callable[[str, str], None] = lambda _server, _frame: None,
+) -> AsyncIterator[ServedNode]:
+    """Serve a node with the servers of *tenants* for as long as the block runs.
+
+    *wall_clock* tells the time in unix seconds, for the tokens; *port* 0 takes a free one. The
+    *key* (a new one if none is given) is that of the owner, or of somebody who has only these
+    *permissions*; others are in *panel*'s users. *on_frame* is called with a server's uuid and
+    each frame that is meant for everyone there.
+
+    Raises:
+        UsageError: the address can't be listened on, or the servers don't go together.
+    """
+    try:
+        listener, *others = await trio.open_tcp_listeners(port, host=host)
+    except (OSError, OverflowError) as exc:
+        raise UsageError(f"{host} port {port}: can't be listened on ({exc}); take another") from exc
+    for other in others:
+        await other.aclose()
+    async with listener:
+        address = f"{host}:{listener.socket.getsockname()[1]}"
+        epoch = wall_clock()
+        origins = (f"http://{address}", f"http://localhost:{address.rpartition(':')[2]}")
+        mint = Mint(secrets.token_bytes(32))
+        node = Node(
+            World(
+                evolve(tenant.settings, epoch=epoch, origins=origins),
+                read_token=mint.read,
+                game=tenant.game,
+                seed=seed,
+            )
+            for tenant in tenants
+        )
+        made_key = key or f"{_KEY_PREFIXES[node.kind]}{secrets.token_hex(22)[:43]}"
+        users = {made_key: User(uuid=_OWNER, permissions=tuple(permissions))}
+        settings = evolve(
+            panel or PanelSettings(), url=f"http://{address}", node_url=f"ws://{address}"
+        )
+        settings = evolve(settings, users=users | settings.users)
+        service = _Service(node, Panel(node, settings, mint), origins, on_frame)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(service.let_time_pass)
+            nursery.start_soon(trio.serve_listeners, service.serve, [listener])
+            yield ServedNode(
+                panel_url=settings.url,
+                node_url=settings.node_url,
+                key=made_key,
+                node=node,
+                panel=service.panel,
+                tell=service.tell,
+            )
+            nursery.cancel_scope.cancel()
 
 
 @asynccontextmanager
@@ -73,36 +181,25 @@ async def open_model(
     port: int = 0,
     key: str | None = None,
 ) -> AsyncIterator[ServedModel]:
-    """Serve a model of one server for as long as the block runs.
-
-    *wall_clock* tells the time in unix seconds, for the tokens; *port* 0 takes a free one. The
-    *key* (a new one if none is given) is the owner's; others are in *panel*'s users. A *game*
-    that does things by itself (`Telling`) is heard.
+    """Serve a model of one server for as long as the block runs; see `open_node`.
 
     Raises:
         UsageError: the address can't be listened on.
     """
-    try:
-        listener, *others = await trio.open_tcp_listeners(port, host=host)
-    except (OSError, OverflowError) as exc:
-        raise UsageError(f"{host} port {port}: can't be listened on ({exc}); take another") from exc
-    for other in others:
-        await other.aclose()
-    async with listener:
-        node = _Node(
-            settings or Settings(),
-            panel or PanelSettings(),
-            game=game,
-            seed=seed,
-            host=f"{host}:{listener.socket.getsockname()[1]}",
-            key=key or f"ptlc_{secrets.token_hex(22)[:43]}",
-            wall_clock=wall_clock,
+    tenant = Tenant(settings or Settings(), game)
+    async with open_node(
+        [tenant], wall_clock=wall_clock, panel=panel, seed=seed, host=host, port=port, key=key
+    ) as served:
+        (server,) = served.servers
+        yield ServedModel(
+            panel_url=served.panel_url,
+            socket_url=served.socket_url(server),
+            server=server,
+            key=served.key,
+            world=served.node.worlds[server],
+            office=served.panel.offices[server],
+            tell=served.tell,
         )
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(node.let_time_pass)
-            nursery.start_soon(trio.serve_listeners, node.serve, [listener])
-            yield node.served
-            nursery.cancel_scope.cancel()
 
 
 # ---------------------------------------------------------------- clients
@@ -129,44 +226,28 @@ class _Client:
             await self._filled.wait()
 
 
-class _Node:
-    """The sockets of one model, and the panel beside them."""
+class _Service:
+    """The sockets of a node, and the panel beside them; *origins* are the panel's addresses."""
 
     def __init__(
         self,
-        settings: Settings,
-        panel: PanelSettings,
-        *,
-        game: Game | None,
-        seed: int | None,
-        host: str,
-        key: str,
-        wall_clock: Callable[[], float],
+        node: Node,
+        panel: Panel,
+        origins: Collection[str],
+        on_frame: Callable[[str, str], None],
     ) -> None:
+        self.panel = panel
+        self._node = node
+        self._origins = origins
         self._begin = trio.current_time()
-        self._origins = {f"http://{host}", f"http://localhost:{host.rpartition(':')[2]}"}
-        settings = evolve(settings, epoch=wall_clock(), origins=tuple(self._origins))
-        users = {key: User(uuid=_OWNER), **panel.users}
-        panel = evolve(panel, url=f"http://{host}", node_url=f"ws://{host}", users=users)
-        mint = Mint(secrets.token_bytes(32))
-        world = World(settings, read_token=mint.read, game=game, seed=seed)
-        if isinstance(game, Telling):
-            game.emit = self._take_in
-        self.served = ServedModel(
-            panel_url=panel.url,
-            socket_url=f"{panel.node_url}/api/servers/{settings.server}/ws",
-            server=settings.server,
-            key=key,
-            world=world,
-            panel=Panel(world, panel, mint),
-            tell=self._take_in,
-        )
-        self._world = world
-        self._panel = self.served.panel
         self._clients: dict[int, _Client] = {}
         self._connected = 0
         # Set when something came in, so that the model may wake at another time than it said.
         self._news = trio.Event()
+        for server, world in node.worlds.items():
+            world.daemon.overhear = partial(on_frame, server)
+            if isinstance(world.game, Telling):
+                world.game.emit = partial(self.tell, server=server)
 
     # ------------------------------------------------------------ time
 
@@ -177,15 +258,16 @@ class _Node:
     async def let_time_pass(self) -> None:
         """Let the model live, for ever."""
         while True:
-            wake_at = self._world.wake_at
+            wake_at = self._node.wake_at
             self._news = trio.Event()
             deadline = float("inf") if wake_at is None else self._begin + wake_at
             with trio.CancelScope(deadline=deadline):
                 await self._news.wait()
-            self._carry_out(self._world.tick(self._at))
+            self._carry_out(self._node.tick(self._at))
 
-    def _take_in(self, happened: Input) -> None:
-        self._carry_out(self._world.handle(happened, self._at))
+    def tell(self, happened: Input, *, server: str | None = None) -> None:
+        """Let something happen now."""
+        self._carry_out(self._node.handle(happened, self._at, server=server))
         self._news.set()
 
     def _carry_out(self, outputs: Collection[Send | Drop]) -> None:
@@ -229,7 +311,7 @@ class _Node:
     def _ask_panel(self, request: Request, body: Any) -> Answer:
         scheme, _space, key = request.headers.get("authorization", "").partition(" ")
         known = key.strip() if scheme.lower() == "bearer" else None
-        answer, outputs = self._panel.call(
+        answer, outputs = self.panel.call(
             request.method, request.path, body, key=known, at=self._at
         )
         self._carry_out(outputs)
@@ -238,19 +320,20 @@ class _Node:
 
     def _answer_upgrade(self, request: Request) -> Response | HangUp | SwitchProtocol:
         """Answer as the daemon checks: the server, how many there are, the headers, the origin."""
-        self._carry_out(self._world.tick(self._at))
-        server, origin = self.served.server, request.headers.get("origin")
-        refusal = self._world.daemon.admit(server, origin)
+        self._carry_out(self._node.tick(self._at))
+        server = _server_in(request.path)
+        # One daemon for all: of a server that is not there, any of them says so.
+        known = self._node.worlds.get(server) or next(iter(self._node.worlds.values()))
+        refusal = known.daemon.admit(server, request.headers.get("origin"))
         request_id = str(uuid4())
-        is_ours = request.path == f"/api/servers/{server}/ws"
-        if is_ours and refusal is not None and refusal.status == 400:
+        if refusal is not None and refusal.status == 400:
             body = msgspec.json.decode(refusal.body)
             return Response(status=400, body=body, headers={"X-Request-Id": request_id})
         return answer_upgrade(
             request,
-            server=server,
+            server=known.settings.server,
             origins=self._origins,
-            is_lost=not self._world.daemon.is_up,
+            is_lost=not known.daemon.is_up,
             request_id=request_id,
         )
 
@@ -265,14 +348,14 @@ class _Node:
             client = _Client(self._connected, nursery.cancel_scope)
             self._clients[client.number] = client
             try:
-                self._take_in(Opened(client.number))
+                self.tell(Opened(client.number), server=_server_in(request.path))
                 nursery.start_soon(self._write, client, socket, stream)
                 await self._read(client, socket)
                 if client.number not in self._clients:
                     await trio.sleep_forever()  # it is being dropped; the writer sees to that
             finally:
                 if self._clients.pop(client.number, None) is not None:
-                    self._take_in(Closed(client.number))
+                    self.tell(Closed(client.number))
                 nursery.cancel_scope.cancel()
 
     async def _read(self, client: _Client, socket: WebSocketConnection) -> None:
@@ -284,9 +367,9 @@ class _Node:
                 return
             if client.number in self._clients:
                 if isinstance(message, str):
-                    self._take_in(Said(client.number, message))
+                    self.tell(Said(client.number, message))
                 else:
-                    self._take_in(SaidInBinary(client.number, message))
+                    self.tell(SaidInBinary(client.number, message))
 
     async def _write(
         self, client: _Client, socket: WebSocketConnection, stream: trio.abc.Stream
@@ -302,3 +385,11 @@ class _Node:
         else:
             await socket.aclose(item.code, item.reason)
         client.scope.cancel()
+
+
+def _server_in(path: str) -> str:
+    """Return which server's websocket *path* is; nothing if it is no websocket's."""
+    match path.split("/"):
+        case ["", "api", "servers", server, "ws"]:
+            return server
+    return ""

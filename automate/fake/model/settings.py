@@ -62,6 +62,10 @@ class Settings:
 
     kind: Kind = Kind.PTERODACTYL
     server: str = DEFAULT_SERVER
+    title: str = "Arena"
+    """What the panel calls the server."""
+    invocation: str = "./arena"
+    """The command that the panel shows."""
     epoch: float = 1_800_000_000.0
     origins: tuple[str, ...] = ("https://panel.example.com",)
     app_name: str = ""

@@ -60,6 +60,7 @@ class Sockets:
         *,
         act: Callable[[int, Heard, Claims], None],
         welcome: Callable[[], list[str]],
+        overhear: Callable[[str], None],
         out: list[Output],
     ) -> None:
         self._settings = settings
@@ -68,6 +69,7 @@ class Sockets:
         self._read_token = read_token
         self._do = act
         self._welcome = welcome
+        self._overhear = overhear
         self._out = out
         self._sockets: dict[int, _Socket] = {}
         self._booted_at = ANCIENT
@@ -150,6 +152,7 @@ class Sockets:
 
     def publish(self, text: str, *, needs: str | None = None) -> None:
         """Send *text* to everyone subscribed whose token is good and grants what it *needs*."""
+        self._overhear(text)
         groups: dict[str, list[int]] = {}
         for socket in self._sockets.values():
             if socket.claims is None or not socket.subscriptions:

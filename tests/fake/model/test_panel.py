@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from automate.fake.model.answers import Answer
+from automate.fake.model.node import Node
 from automate.fake.model.panel import Panel, PanelSettings, User
 from automate.fake.model.settings import DEFAULT_SERVER, Kind
 from automate.fake.model.signals import ConditionChanged, NodeStopped
@@ -29,7 +30,8 @@ class Desk:
     def __init__(self, kind: Kind, **settings: Any) -> None:
         self.stage = Stage(kind)
         made = PanelSettings(users=USERS, **settings)
-        self.panel = Panel(self.stage.world, made, self.stage.mint)
+        self.panel = Panel(Node([self.stage.world]), made, self.stage.mint)
+        self.office = self.panel.offices[DEFAULT_SERVER]
 
     def call(self, method: str, path: str, body: Any = None, *, key: str = "owner") -> Answer:
         path = path if path.startswith("/api") else ROOT + path
@@ -174,7 +176,7 @@ def test_a_node_that_is_down_is_told_in_each_panels_own_way(kind: Kind) -> None:
 @pytest.mark.parametrize("status", ["suspended", "installing", "restoring_backup"])
 def test_a_server_in_conflict_answers_409_but_still_shows_itself(kind: Kind, status: str) -> None:
     desk = Desk(kind)
-    desk.panel.change(status, desk.stage.at)
+    desk.office.change(status, desk.stage.at)
     shown = desk.call("GET", "").body["attributes"]
     conflict = desk.told("GET", "/resources")
 
@@ -211,7 +213,7 @@ def test_a_backup_runs_until_the_daemon_tells_and_the_row_is_written_first(kind:
     uuid = begun.body["attributes"]["uuid"]
     rows: list[Any] = []
     while not desk.stage.kept[socket]:
-        rows.append(desk.panel.archive.rows[uuid].completed)
+        rows.append(desk.office.archive.rows[uuid].completed)
         desk.stage.wait(0.001)
     done = desk.call("GET", f"/backups/{uuid}").body["attributes"]
 
