@@ -21,6 +21,8 @@ _ESCAPE: Final = re.compile(
     r"|\x1b[ -/]*[0-~]"
 )
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+# What readline prints before it lets a line through; it has nothing in it that could be a name.
+_PROMPTS: Final = re.compile(r"\A(?:[>$#:?% \t]*\r)+")
 # The exact bytes of the daemon's prefix, for both kinds (server/console.go). The name is the
 # host's own choice and may hold brackets.
 _DAEMON: Final = re.compile(r"\x1b\[33m\x1b\[1m\[[^\x1b]+ Daemon\]:\x1b\[39m (.*)\x1b\[0m", re.S)
@@ -29,8 +31,9 @@ _DAEMON: Final = re.compile(r"\x1b\[33m\x1b\[1m\[[^\x1b]+ Daemon\]:\x1b\[39m (.*
 def clean(line: str) -> str:
     """Return *line* as a person would have read it: no escapes, no control characters.
 
-    Readline games write a prompt and a carriage return before a line; what a carriage return
-    overwrites is dropped, as on a screen. Where a line holds a carriage return and a newline
+    Readline games write a prompt and a carriage return before a line: such a prompt is dropped.
+    Any other carriage return becomes a space, unlike on a screen, where a player's chat could
+    overwrite the name before it and so forge a line of the server's. Where a line holds a carriage return and a newline
     (Wings makes them of a space and a carriage return), a newline remains. What is clean stays
     as it is.
     """
@@ -39,7 +42,11 @@ def clean(line: str) -> str:
     text = _CONTROL.sub("", _ESCAPE.sub("", line)).rstrip("\r\n")
     if "\r" not in text:
         return text
-    return "\n".join(row.rstrip("\r").rsplit("\r", 1)[-1] for row in text.split("\n"))
+    return "\n".join(_without_returns(row) for row in text.split("\n"))
+
+
+def _without_returns(row: str) -> str:
+    return _PROMPTS.sub("", row.rstrip("\r")).replace("\r", " ")
 
 
 def daemon_line(line: str) -> str | None:

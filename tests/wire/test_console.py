@@ -30,7 +30,9 @@ from automate.wire.console import (
         ("\r", ""),
         ("a\r\n", "a"),
         ("a\r\nb", "a\nb"),
-        ("a\rb\rc", "c"),
+        ("a\rb\rc", "a b c"),
+        # Chat can't overwrite the name before it.
+        ("<Bob> hi\r[12:00:00] [INFO]: Saved", "<Bob> hi [12:00:00] [INFO]: Saved"),
         ("a\r\r\nb", "a\nb"),
         ("first\r\n> \rsecond\r", "first\nsecond"),
         # A readline game's prompt, erased and written over.
