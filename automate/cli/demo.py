@@ -118,6 +118,7 @@ async def _watch(
 
 def farewell(recipe: Path, recording: Path) -> str:
     """Return what to try next, as it can be typed where the demo was called."""
+    recipe, recording = _in_checkout(recipe), _in_checkout(recording)
     command, recipes = _command(), _from_here(recipe.parent)
     return f"""
 The recipe saw the fall, waited, started the server, and it came back. Now try:
@@ -134,6 +135,12 @@ def _command() -> str:
     if called.name == "__main__.py":
         return "python -m automate"
     return "automate" if which("automate") else str(_from_here(called))
+
+
+def _in_checkout(shipped: Path) -> Path:
+    """Return the same file in a checkout that we stand in, which has the shorter name."""
+    near = Path.cwd() / shipped.parent.name / shipped.name
+    return near if near.exists() else shipped
 
 
 def _from_here(path: Path) -> Path:

@@ -134,8 +134,8 @@ class Engine:
         self._watchers = watchers
         self._dry = dry
         self._asked = asked
-        self._to_ask = set(servers) if asked else set()
-        self._requests = {server: _Request() for server in self._to_ask}
+        self._requests = {server: _Request() for server in servers} if asked else {}
+        self._to_ask = set(self._requests)
         self._all_over = trio.Event()
         self._senders: dict[str, Sender] = {}
         self._changed = trio.Event()

@@ -125,9 +125,20 @@ async def open_replay(
             task_status=task_status,
         )
 
-    async with trio.open_nursery() as nursery:
-        yield await nursery.start(serve)
-        nursery.cancel_scope.cancel()
+    try:
+        async with trio.open_nursery() as nursery:
+            yield await nursery.start(serve)
+            nursery.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        # What the block raised comes as it was.
+        raise _sole(group) from None
+
+
+def _sole(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    found: BaseException = group
+    while isinstance(found, BaseExceptionGroup) and len(found.exceptions) == 1:
+        found = found.exceptions[0]
+    return group if isinstance(found, BaseExceptionGroup) else found
 
 
 async def _listen(host: str, port: int) -> trio.SocketListener:

@@ -13,7 +13,7 @@ import trio
 from attrs import Factory, define
 
 from automate.errors import AutomateError, ConnectionFailed
-from automate.live.answers import Token
+from automate.live.answers import Server, Token
 from automate.live.listener import Listener
 from automate.live.trouble import sole
 from automate.live.websocket import NodeRefused, NodeSocket, Opener, SocketClosed, open_socket
@@ -38,6 +38,9 @@ class TokenSource(Protocol):
 
     async def token(self, server: str) -> Token:
         """Return a new token, or raise an `AutomateError`."""
+
+    async def server(self, id: str) -> Server:
+        """Return how the server is, or raise an `AutomateError`."""
 
 
 @define
@@ -150,6 +153,8 @@ class Session:
         match action:
             case link.FetchToken():
                 self._nursery.start_soon(self._fetch)
+            case link.LookAtServer():
+                self._nursery.start_soon(self._look)
             case link.Connect(url=url):
                 self._connection = _Connection()
                 self._nursery.start_soon(self._hold, self._connection, url)
@@ -183,6 +188,20 @@ class Session:
             self._tell(link.TokenRefused(error))
         else:
             self._tell(link.TokenFetched(token.token, token.socket, token.iat, token.exp))
+
+    async def _look(self) -> None:
+        try:
+            server = await self._panel.server(self.server)
+        except AutomateError as error:
+            self._tell(link.ServerUnseen(error))
+        else:
+            self._tell(
+                link.ServerSeen(
+                    status=server.status,
+                    is_transferring=server.is_transferring,
+                    is_node_under_maintenance=server.is_node_under_maintenance,
+                )
+            )
 
     # ------------------------------------------------------------ the websocket
 

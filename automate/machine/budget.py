@@ -31,6 +31,10 @@ class Budget:
         """Return what is left after one at *now*."""
         return evolve(self, full_at=max(self.full_at, now) + self.interval_seconds)
 
+    def emptied(self, now: float) -> "Budget":
+        """Return what is left if nothing is: the next one is allowed an interval from *now*."""
+        return evolve(self, full_at=max(self.full_at, now + self.burst * self.interval_seconds))
+
 
 # The daemon's limits for one socket (router/websocket/limiter.go since 1.12; older daemons have
 # none): for all messages together and for each kind, the last one shared by all other kinds. The
@@ -60,6 +64,13 @@ class Allowance:
         """Return what is left after *event* was sent at *now*."""
         kind = self._kind(event)
         return Allowance(self.all.spent(now), self.kinds | {kind: self.kinds[kind].spent(now)})
+
+    def emptied(self, what: str, now: float) -> "Allowance":
+        """Return what is left where the daemon dropped a *what*, or (``global``) anything."""
+        if what == "global":
+            return Allowance(self.all.emptied(now), self.kinds)
+        kind = self._kind(what)
+        return Allowance(self.all, self.kinds | {kind: self.kinds[kind].emptied(now)})
 
     def _kind(self, event: str) -> str:
         return event if event in self.kinds else ""

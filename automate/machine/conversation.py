@@ -25,7 +25,6 @@ from automate.errors import (
     PanelUnreachable,
     UsageError,
 )
-from automate.machine.budget import Allowance
 from automate.machine.link import (
     SUSPENDED,
     Action,
@@ -42,14 +41,18 @@ from automate.machine.link import (
     Input,
     LinkDown,
     LinkUp,
+    LookAtServer,
     NotSent,
     Opened,
     SendFrame,
+    ServerSeen,
+    ServerUnseen,
     Sighted,
     TokenFetched,
     TokenRefused,
 )
-from automate.machine.link_state import Held, LinkState
+from automate.machine.link_state import LinkState
+from automate.machine.outbox import HOLD_SECONDS
 from automate.wire import messages as m
 from automate.wire.codec import decode_server, encode_client
 
@@ -59,12 +62,6 @@ CONNECT_SECONDS = 30.0
 # Newer daemons drop a socket that has not authenticated after 30 s; older ones answer at once
 # or never.
 AUTH_SECONDS = 30.0
-# Messages asked for while nobody listens: a command half a minute old is no longer what was meant.
-HOLD_SECONDS = 30.0
-HOLD_LIMIT = 200
-# Each message runs on its own in the daemon: sent together they arrive in any order (91 of 100
-# tries), 2 ms apart they kept it (0 of 50); a network squeezes gaps, so we leave more.
-SPACING_SECONDS = 0.1
 # Frames overtake each other by milliseconds: what the old token caused may still arrive after
 # the new one was accepted, and must not cost another one.
 GRACE_SECONDS = 2.0
@@ -72,6 +69,9 @@ GRACE_SECONDS = 2.0
 THROTTLED_SECONDS = 6.0
 HEALTHY_SECONDS = 60.0
 LONGEST_PAUSE_SECONDS = 60.0
+# After these a transfer goes on no more, and the server may be at another node than before; the
+# panel's own page drops its socket, too, and asks for a new address.
+_MOVED = ("completed", "cancelled", "failed", "failure")
 
 # What comes in floods and is nothing to the conversation.
 _NOT_OURS = ('{"event":"console output"', '{"event":"stats"', '{"event":"install output"')
@@ -103,6 +103,12 @@ def _may_pass(error: AutomateError) -> bool:
     if isinstance(error, Busy | PanelUnreachable):
         return True
     return isinstance(error, PanelError) and (error.status or 0) >= 500
+
+
+def _wish(error: AutomateError) -> float | None:
+    """Return how many seconds the panel wants us to wait, if it said so, within reason."""
+    wish = error.retry_after if isinstance(error, Busy) else None
+    return max(wish, 1.0) if wish is not None and 0 <= wish <= 3600 else None
 
 
 class Conversation:
@@ -148,6 +154,10 @@ class Conversation:
                 return self._fetched(happened, now) if state.fetching else []
             case TokenRefused(error=error):
                 return self._not_fetched(error, now) if state.fetching else []
+            case ServerSeen():
+                return self._looked(happened.obstacle, now) if state.looking else []
+            case ServerUnseen(error=error):
+                return self._not_seen(error, now) if state.looking else []
             case Opened():
                 if state.link == "opening":
                     state.link = "open"
@@ -156,24 +166,15 @@ class Conversation:
             case ConnectFailed() if state.link == "opening":
                 return self._not_connected(happened, now)
             case Closed() if state.link in ("opening", "open"):
-                first = 10.0 if happened.code == SUSPENDED else 1.0
-                return self._lose(happened.words, now, first=first)
+                return self._closed(happened, now)
             case _:
                 return []
 
     def _ask(self, message: m.ClientMessage, now: float) -> Iterable[Action]:
-        state = self.state
-        if state.link == "ended":
+        if self.state.link == "ended":
             return [NotSent(message, "the conversation with the server is over")]
-        if isinstance(message, m.Auth):
-            return [NotSent(message, "tokens are the conversation's own business")]
-        if len(state.held) >= HOLD_LIMIT:
-            return [NotSent(message, f"{HOLD_LIMIT} messages are waiting already")]
-        try:
-            state.held.append(Held(message, encode_client(message), now))
-        except MessageError as error:
-            return [NotSent(message, str(error))]
-        return []
+        refused = self.state.outbox.put(message, now)
+        return [] if refused is None else [refused]
 
     def _fetched(self, token: TokenFetched, now: float) -> Iterable[Action]:
         state = self.state
@@ -198,13 +199,39 @@ class Conversation:
         if not state.ever_fetched and not _may_pass(error):
             # Whatever answers there has never been a panel that we understood: a person must look.
             return self._end(error)
+        if isinstance(error, Busy) and error.status == 409:
+            # Asking again costs a token each time; how the server is may be asked freely.
+            return self._look_later(str(error), now)
         pause = self._pause(5.0 if isinstance(error, Busy) else 1.0, state.failures)
-        wish = error.retry_after if isinstance(error, Busy) else None
-        if wish is not None and 0 <= wish <= 3600:
-            pause = max(wish, 1.0)
+        wish = _wish(error)
+        if wish is not None:
+            pause = wish
         state.failures += 1
         state.fetch_at = now + pause
         return [Delayed(str(error), pause)]
+
+    def _looked(self, obstacle: str | None, now: float) -> Iterable[Action]:
+        self.state.looking = False
+        if obstacle is not None:
+            return self._look_later(obstacle, now)
+        self.state.must_look = False
+        return []
+
+    def _not_seen(self, error: AutomateError, now: float) -> Iterable[Action]:
+        self.state.looking = False
+        if isinstance(error, NotThere):
+            return self._end(NotThere(f"the server is gone: {error}", status=error.status))
+        if isinstance(error, AccessDenied | UsageError):
+            return self._end(error)
+        return self._look_later(str(error), now, wish=_wish(error))
+
+    def _look_later(self, why: str, now: float, *, wish: float | None = None) -> Iterable[Action]:
+        state = self.state
+        pause = self._pause(5.0, state.looks) if wish is None else wish
+        state.looks += 1
+        state.must_look = True
+        state.look_at = now + pause
+        return [Delayed(why, pause)]
 
     def _not_connected(self, failed: ConnectFailed, now: float) -> Iterable[Action]:
         if failed.status == 403 and self.state.admitted_at == -math.inf:
@@ -213,7 +240,23 @@ class Conversation:
         if failed.status == 404:
             # The server may have moved to another node: only the panel knows the new address.
             self.state.token = None
-        return self._lose(str(failed.error), now)
+            self.state.must_look = True
+        # With 400 the node has as many sockets as it takes: somebody has to leave first.
+        return self._lose(str(failed.error), now, first=10.0 if failed.status == 400 else 1.0)
+
+    def _closed(self, closed: Closed, now: float) -> Iterable[Action]:
+        is_suspended = closed.code == SUSPENDED
+        if is_suspended or (self.state.ready_at is None and self.state.link == "open"):
+            # Some libraries and proxies make a plain loss of the code for a suspension, which
+            # comes right after connecting.
+            self.state.must_look = True
+        return self._lose(closed.words, now, first=10.0 if is_suspended else 1.0)
+
+    def _leave_node(self, why: str, now: float) -> Iterable[Action]:
+        """Go away from a node that has the server no more; the panel knows where it is."""
+        self.state.token = None
+        self.state.must_look = True
+        return [Disconnect(why), *self._lose(why, now)]
 
     def _lose(self, why: str, now: float, *, first: float = 1.0) -> Iterable[Action]:
         """Be without a connection; the next try comes after *first* seconds, later after more."""
@@ -231,18 +274,14 @@ class Conversation:
         if not was_ready:
             return [Delayed(why, pause)]
         # Sent after the gap they might do harm: their owner decides again.
-        return [LinkDown(why), *self._drop_held(f"the connection was lost ({why})")]
-
-    def _drop_held(self, why: str) -> list[Action]:
-        held, self.state.held = self.state.held, []
-        return [NotSent(each.message, why) for each in held]
+        return [LinkDown(why), *state.outbox.drop_all(f"the connection was lost ({why})")]
 
     def _end(self, error: AutomateError) -> list[Action]:
         state = self.state
         actions: list[Action] = []
         if state.ready_at is not None:
             actions.append(LinkDown(str(error)))
-        actions += self._drop_held(str(error))
+        actions += state.outbox.drop_all(str(error))
         if state.link in ("opening", "open"):
             actions.append(Disconnect(str(error)))
         state.link = "ended"
@@ -268,28 +307,33 @@ class Conversation:
                 state.auth_sent_at = None
                 state.to_show = True
                 state.show_at = now + THROTTLED_SECONDS
-            case m.Throttled():
-                state.send_at = max(state.send_at, now + 1.0)
+            case m.Throttled(what=what):
+                lost = state.outbox.throttled(what, now)
+                return [] if lost is None else [lost]
             case m.Deleted():
-                state.token = None
-                return [
-                    Disconnect("the server was removed from this node"),
-                    *self._lose("the server was removed from this node", now),
-                ]
+                return self._leave_node("the server was removed from this node", now)
+            case m.TransferStatusChanged(status=status) if status in _MOVED:
+                return self._leave_node(f"the server's transfer to another node {status}", now)
         return []
 
     def _admitted(self, now: float) -> Iterable[Action]:
-        state = self.state
+        state, outbox = self.state, self.state.outbox
+        if state.auth_sent_at is not None:
+            outbox.round_trip_seconds = now - state.auth_sent_at
         state.auth_sent_at = None
         state.admitted_at = now
-        state.refusals = 0
-        if state.ready_at is not None:
-            was_blind, state.blind = state.blind, False
-            return [Sighted()] if was_blind else []
-        state.ready_at = now
-        state.send_at = now + SPACING_SECONDS
-        state.allowed = state.allowed.spent(m.SendLogs.event, now)
-        return [LinkUp(), SendFrame(encode_client(m.SendLogs()))]
+        state.refusals = state.looks = 0
+        if state.ready_at is None:
+            state.ready_at = now
+            # The status comes by itself on a new socket.
+            outbox.ask(m.SendLogs.event)
+            return [LinkUp()]
+        was_blind, state.blind = state.blind, False
+        if not was_blind:
+            return []
+        # Nothing is told again by itself: a server that went offline meanwhile would be silent.
+        outbox.ask(m.SendStats.event, m.SendLogs.event)
+        return [Sighted()]
 
     def _is_settled(self, now: float) -> bool:
         """Whether what the server says of the token concerns the one we have."""
@@ -329,7 +373,7 @@ class Conversation:
             state.auth_sent_at is not None
             and error.text.startswith("Error Event")
             and not error.is_lock_conflict
-            and now >= state.asked_sent_at + GRACE_SECONDS
+            and now >= state.outbox.asked_sent_at + GRACE_SECONDS
         )
 
     def _refused(self, why: str, now: float, *, first: float = 0.0) -> Iterable[Action]:
@@ -349,46 +393,68 @@ class Conversation:
         state = self.state
         if state.link == "ended":
             return
-        fetch_at = max(state.fetch_at, state.tokens.ready_at)
         if state.link == "down":
-            if state.token is not None and state.dial_at < state.refresh_at:
+            if not state.must_look and self._has_good_token:
                 yield state.dial_at, self._dial
-            elif not state.fetching:
-                yield max(state.dial_at, fetch_at), self._fetch
+            else:
+                yield from self._askings(state.dial_at)
         elif state.link == "opening":
             yield state.opening_at + CONNECT_SECONDS, self._give_up_connecting
         elif state.auth_sent_at is not None:
             yield state.auth_sent_at + AUTH_SECONDS, self._give_up_auth
         elif state.token is None or state.wants_another:
-            if not state.fetching:
-                yield fetch_at, self._fetch
+            yield from self._askings(-math.inf)
         elif state.to_show:
-            yield max(state.show_at, state.allowed.ready_at(m.Auth.event)), self._show
-        elif not state.fetching and state.refresh_at < math.inf:
-            yield max(state.refresh_at, fetch_at), self._fetch
-        if state.held:
-            yield self._next_message()
+            yield max(state.show_at, state.outbox.allowed.ready_at(m.Auth.event)), self._show
+        elif state.refresh_at < math.inf:
+            yield from self._askings(state.refresh_at)
+        if state.link == "open" and self.is_ready:
+            yield from self._sayings()
+        elif state.outbox.held:
+            held = state.outbox.held[0]
+            yield max(held.asked_at, state.shut_at) + HOLD_SECONDS, self._give_back
 
-    def _next_message(self) -> tuple[float, Deed]:
+    @property
+    def _has_good_token(self) -> bool:
         state = self.state
-        held = state.held[0]
-        if not self.is_ready:
-            return max(held.asked_at, state.shut_at) + HOLD_SECONDS, self._give_back
-        return max(state.send_at, state.allowed.ready_at(held.message.event)), self._send
+        return state.token is not None and state.dial_at < state.refresh_at
+
+    def _askings(self, at: float) -> Iterator[tuple[float, Deed]]:
+        """Yield what to ask the panel: how the server is, if that is in doubt, else a token."""
+        state = self.state
+        if state.must_look:
+            if not state.looking:
+                yield state.look_at, self._look
+        elif not state.fetching:
+            yield max(at, state.fetch_at, state.tokens.ready_at), self._fetch
+
+    def _sayings(self) -> Iterator[tuple[float, Deed]]:
+        outbox = self.state.outbox
+        for event in outbox.questions:
+            # One at a time: the next is yielded when this is done, and so are messages.
+            yield outbox.question_at(event), self._question(event)
+        if outbox.held:
+            yield outbox.message_at, self._send
+
+    def _question(self, event: str) -> Deed:
+        return lambda now: [SendFrame(self.state.outbox.take_question(event, now))]
 
     def _dial(self, now: float) -> Iterable[Action]:
         state = self.state
         assert state.token is not None
         state.link = "opening"
         state.opening_at = now
-        # The daemon counts for each socket anew.
-        state.allowed = Allowance()
-        state.show_at = state.send_at = state.asked_sent_at = -math.inf
+        state.outbox.connected_anew()
+        state.show_at = -math.inf
         return [Connect(state.token.socket)]
 
     def _give_up_connecting(self, now: float) -> Iterable[Action]:
         why = f"the node did not answer within {CONNECT_SECONDS:.0f} s"
         return [Disconnect(why), *self._lose(why, now)]
+
+    def _look(self, now: float) -> Iterable[Action]:
+        self.state.looking = True
+        return [LookAtServer()]
 
     def _fetch(self, now: float) -> Iterable[Action]:
         state = self.state
@@ -399,7 +465,7 @@ class Conversation:
     def _show(self, now: float) -> Iterable[Action]:
         state = self.state
         assert state.token is not None
-        state.allowed = state.allowed.spent(m.Auth.event, now)
+        state.outbox.allowed = state.outbox.allowed.spent(m.Auth.event, now)
         state.to_show = False
         state.auth_sent_at = now
         return [SendFrame(encode_client(m.Auth(state.token.token)))]
@@ -412,16 +478,10 @@ class Conversation:
         return self._refused(why, now)
 
     def _send(self, now: float) -> Iterable[Action]:
-        state = self.state
-        held = state.held.pop(0)
-        state.allowed = state.allowed.spent(held.message.event, now)
-        state.asked_sent_at = now
-        state.send_at = now + SPACING_SECONDS
-        return [SendFrame(held.text)]
+        return [SendFrame(self.state.outbox.take_message(now))]
 
     def _give_back(self, now: float) -> Iterable[Action]:
-        held = self.state.held.pop(0)
-        return [NotSent(held.message, f"no connection within {HOLD_SECONDS:.0f} s")]
+        return [self.state.outbox.give_back(f"no connection within {HOLD_SECONDS:.0f} s")]
 
     def _pause(self, first: float, times: int) -> float:
         """Return *first* seconds, doubled *times* times, at most a minute, less up to a fifth."""

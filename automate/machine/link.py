@@ -26,9 +26,12 @@ __all__ = [
     "Input",
     "LinkDown",
     "LinkUp",
+    "LookAtServer",
     "NotSent",
     "Opened",
     "SendFrame",
+    "ServerSeen",
+    "ServerUnseen",
     "Sighted",
     "TokenFetched",
     "TokenRefused",
@@ -107,6 +110,44 @@ class TokenRefused:
     error: AutomateError
 
 
+@frozen(kw_only=True)
+class ServerSeen:
+    """The panel told how the server is; *status* ``None`` is normal (it is no power state)."""
+
+    status: str | None = None
+    is_transferring: bool = False
+    is_node_under_maintenance: bool = False
+
+    @property
+    def obstacle(self) -> str | None:
+        """Why nobody may use the server now, for a person; ``None`` if nothing is in the way."""
+        if self.status is not None and self.status not in _PERHAPS_USABLE:
+            return _OBSTACLES.get(self.status, f"the panel says that the server is {self.status}")
+        if self.is_transferring:
+            return "the server is being moved to another node"
+        if self.is_node_under_maintenance:
+            return "the server's node is under maintenance"
+        return None
+
+
+# Source: the notes on the panels' source, 3.2 and 3.3.
+_OBSTACLES = {
+    "installing": "the server is being installed",
+    "install_failed": "the server's installation failed; reinstall it",
+    "suspended": "the server is suspended; the panel's owner can lift that",
+    "restoring_backup": "a backup of the server is being restored",
+}
+# Usable on one kind of panel and in conflict on the other: whoever asks is told.
+_PERHAPS_USABLE = ("reinstall_failed",)
+
+
+@frozen
+class ServerUnseen:
+    """The panel did not tell how the server is."""
+
+    error: AutomateError
+
+
 @frozen
 class Ask:
     """Somebody wants *message* sent."""
@@ -114,7 +155,17 @@ class Ask:
     message: ClientMessage
 
 
-Input = Opened | ConnectFailed | Closed | FrameReceived | TokenFetched | TokenRefused | Ask
+Input = (
+    Opened
+    | ConnectFailed
+    | Closed
+    | FrameReceived
+    | TokenFetched
+    | TokenRefused
+    | ServerSeen
+    | ServerUnseen
+    | Ask
+)
 
 
 # ---------------------------------------------------------------- what is to be done
@@ -123,6 +174,14 @@ Input = Opened | ConnectFailed | Closed | FrameReceived | TokenFetched | TokenRe
 @frozen
 class FetchToken:
     """Ask the panel for a token; answer with `TokenFetched` or `TokenRefused`."""
+
+
+@frozen
+class LookAtServer:
+    """Ask the panel how the server is; answer with `ServerSeen` or `ServerUnseen`.
+
+    Other than a token, that may be asked for often, and in every state of the server.
+    """
 
 
 @frozen
@@ -202,6 +261,7 @@ class Delayed:
 
 Action = (
     FetchToken
+    | LookAtServer
     | Connect
     | SendFrame
     | Disconnect

@@ -8,24 +8,15 @@ from zlib import crc32
 
 from attrs import Factory, define
 
-from automate.machine.budget import Allowance, Budget
+from automate.machine.budget import Budget
 from automate.machine.link import TokenFetched
-from automate.wire.messages import ClientMessage
+from automate.machine.outbox import Outbox
 
-__all__ = ["Held", "LinkState"]
+__all__ = ["LinkState"]
 
 # The panel allows 5 token requests a minute for a server, all its users and browsers together.
 # Two at once and then two a minute are never more than 4 in any 60 s.
 _TOKENS = Budget(interval_seconds=30.0, burst=2)
-
-
-@define
-class Held:
-    """A message that waits for its turn."""
-
-    message: ClientMessage
-    text: str
-    asked_at: float
 
 
 @define(kw_only=True)
@@ -45,6 +36,13 @@ class LinkState:
     ever_fetched: bool = False
     failures: int = 0
 
+    # Whether the server has to be looked at before anything else is tried: it may be suspended,
+    # restored, moved or gone, which a socket or a refused token do not say.
+    must_look: bool = False
+    looking: bool = False
+    look_at: float = -math.inf
+    looks: int = 0
+
     # Whether the token still has to be shown on this connection, and not before when.
     to_show: bool = False
     show_at: float = -math.inf
@@ -54,13 +52,10 @@ class LinkState:
     ready_at: float | None = None
     blind: bool = False
 
-    held: list[Held] = Factory(list)
-    send_at: float = -math.inf
-    asked_sent_at: float = -math.inf
+    # Since when nobody listens.
     shut_at: float = -math.inf
-
+    outbox: Outbox = Factory(Outbox)
     tokens: Budget = _TOKENS
-    allowed: Allowance = Factory(Allowance)
 
     # Chance is a seed and a counter, so that a conversation can be told again.
     seed: str = ""

@@ -99,3 +99,15 @@ def test_what_to_try_next_can_be_typed_as_it_stands(
         f"{command} rehearse recipes/one.py --on /usr/share/crash.jsonl",
         f"{command} run recipes --panel https://YOUR.PANEL --server ID",
     ]
+
+
+def test_a_checkout_has_shorter_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An installed package has copies of its own, deep inside."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "one.py").touch()
+
+    told = demo.farewell(Path("/usr/lib/recipes/one.py"), Path("/usr/lib/recordings/x.jsonl"))
+
+    assert " check recipes\n" in told
+    assert " rehearse recipes/one.py --on /usr/lib/recordings/x.jsonl\n" in told

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -21,7 +21,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Origin
 
-__all__ = ["GaveUp", "Page"]
+__all__ = ["Acts", "GaveUp", "Page"]
+
+Acts = Callable[[str], Iterable[tuple[str, str]]]
 
 _TRIES: Final = 20
 # "Do not come back": the server is suspended (PROTOCOL 7.6).
@@ -61,8 +63,11 @@ class Page:
         """Return what the diary has of one kind."""
         return [what for noted, what in self.diary if noted == kind]
 
-    async def stay(self, leaves: Callable[[str], bool]) -> None:
+    async def stay(self, leaves: Callable[[str], bool], *, acts: Acts = lambda _: ()) -> None:
         """Keep the page open until a frame is heard after which its user *leaves*.
+
+        What *acts* gives for a frame is sent because of it: events and their arguments, such as
+        ``("set state", "start")`` for a button, ``("send command", "list")`` for a typed line.
 
         Raises:
             GaveUp: twenty tries in a row found no connection, or the node wants no more of them.
@@ -81,7 +86,7 @@ class Page:
                 ) as socket:
                     tries = 0
                     self._note("opened", self._socket_url)
-                    if await self._listen(socket, leaves):
+                    if await self._listen(socket, leaves, acts):
                         return
             except (OSError, EOFError, InvalidHandshake) as refused:
                 self._note("refused", type(refused).__name__)
@@ -91,7 +96,9 @@ class Page:
 
     # ------------------------------------------------------------ one connection
 
-    async def _listen(self, socket: ClientConnection, leaves: Callable[[str], bool]) -> bool:
+    async def _listen(
+        self, socket: ClientConnection, leaves: Callable[[str], bool], acts: Acts
+    ) -> bool:
         """Listen until the connection is lost; whether the user has left is returned."""
         async with asyncio.TaskGroup() as beside:
             # Whatever token it had is tried first: it may well be good for the node still.
@@ -101,6 +108,8 @@ class Page:
                     text = await socket.recv(decode=True)
                     self._note("heard", text)
                     await self._react(socket, json.loads(text), beside)
+                    for event, arg in acts(text):
+                        await self._say(socket, event, arg)
                     if leaves(text):
                         return True
             except ConnectionClosed as closed:

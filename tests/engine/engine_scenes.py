@@ -1,23 +1,25 @@
-"""Sittings in virtual time: the real engine, sessions and panel client, against replays."""
+"""Sittings in virtual time: the real engine, sessions and panel client, against what is not."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import trio
-from attrs import Factory, define
+from attrs import Factory, define, frozen
 
 from automate.cli.page import Page
 from automate.cli.printer import Printer, display_names
 from automate.engine.engine import Engine, Outcome, Watcher
 from automate.engine.sitting import NoteTaker, keep, open_recorders, sessions_for
 from automate.errors import AutomateError
+from automate.fake.model.serving import Tenant, open_node
 from automate.fake.network import memory_network
-from automate.fake.node import open_replay
+from automate.fake.node import Replay, open_replay
 from automate.fake.signals import NoteKind
+from automate.live.answers import Server
 from automate.live.listener import Listener
 from automate.live.panel import Panel
 from automate.live.recorder import Recorder
@@ -27,16 +29,42 @@ from automate.recipe.recipe import Recipe
 from automate.recording.reader import read_recording
 from tests.clocks import EPOCH, clock_from
 
+Clock = Callable[[], float]
 RECORDINGS = Path(__file__).parents[2] / "recordings"
 
 
-@define
+@frozen
 class Tape:
-    """A recording to be replayed, and how."""
+    """A recording to be replayed, and how; *origin* is where we say that we come from."""
 
     name: str
     leave: Sequence[int] = ()
-    strict: bool = False
+    origin: str | None = None
+
+
+@frozen(kw_only=True)
+class Manner:
+    """How the engine sits there: until *ends* runs have ended, and two seconds more.
+
+    A sitting in which something is *asked* ends by itself. Recorded is into *folder*; *key* is
+    the sessions' own, if it is another. The servers are there, and seen by somebody else,
+    *later_seconds* before the sitting begins.
+    """
+
+    asked: str | None = None
+    dry: bool = False
+    ends: int | None = None
+    folder: Path | None = None
+    key: str | None = None
+    later_seconds: float = 0
+
+
+@frozen
+class Seat:
+    """A server, the panel that knows it, and where we say that we come from."""
+
+    panel: Panel
+    server: Server
     origin: str | None = None
 
 
@@ -85,93 +113,102 @@ class Ends(Watcher):
         pass
 
 
-async def sit(
-    recipes: Sequence[Recipe],
-    *tapes: Tape,
-    asked: str | None = None,
-    dry: bool = False,
-    ends: int | None = None,
-    folder: Path | None = None,
-    key: str | None = None,
-    later_seconds: float = 0,
-) -> Sitting:
-    """Run *recipes* for the replayed servers until *ends* runs have ended, and two seconds on.
-
-    A sitting in which something is *asked* ends by itself. Recorded is into *folder*. The tapes
-    begin *later_seconds* before the sitting, for somebody else.
-    """
-    sitting, out = Sitting(), io.StringIO()
+async def sit(recipes: Sequence[Recipe], *tapes: Tape, **manner: object) -> Sitting:
+    """Run *recipes* for replayed servers, each at a panel of its own; *manner* is a `Manner`'s."""
+    how = Manner(**manner)  # type: ignore[arg-type] # mypy knows no keywords of another's
     unix_now = clock_from(EPOCH)
+    async with AsyncExitStack() as stack:
+        client = await _network(stack)
+        replays: list[Replay] = []
+        seats = []
+        for tape in tapes:
+            recording = read_recording(RECORDINGS / f"{tape.name}.jsonl")
+            replay = await stack.enter_async_context(
+                open_replay(recording, wall_clock=unix_now, leave=tape.leave)
+            )
+            server = await Panel(replay.panel_url, replay.key, client=client).server(replay.server)
+            panel = Panel(replay.panel_url, how.key or replay.key, client=client)
+            seats.append(Seat(panel, server, tape.origin))
+            replays.append(replay)
+        sitting = await _sit(recipes, seats, how, unix_now)
+        sitting.heard = [
+            (note.tape_seconds, note.kind, note.text) for replay in replays for note in replay.notes
+        ]
+    return sitting
+
+
+async def sit_at_a_node(
+    recipes: Sequence[Recipe], tenants: Sequence[Tenant], **manner: object
+) -> Sitting:
+    """Run *recipes* for all servers of a model of a node; *manner* is a `Manner`'s."""
+    how = Manner(**manner)  # type: ignore[arg-type] # mypy knows no keywords of another's
+    unix_now = clock_from(EPOCH)
+    async with AsyncExitStack() as stack:
+        client = await _network(stack)
+        served = await stack.enter_async_context(open_node(tenants, wall_clock=unix_now, seed=1))
+        panel = Panel(served.panel_url, served.key, client=client)
+        seats = [Seat(panel, await panel.server(server)) for server in served.servers]
+        return await _sit(recipes, seats, how, unix_now)
+
+
+async def _network(stack: AsyncExitStack) -> httpx.AsyncClient:
+    await stack.enter_async_context(memory_network())
+    # Its reuse check reads the real clock, which stands still here.
+    limits = httpx.Limits(keepalive_expiry=None)
+    return await stack.enter_async_context(httpx.AsyncClient(limits=limits))
+
+
+async def _sit(
+    recipes: Sequence[Recipe], seats: Sequence[Seat], how: Manner, unix_now: Clock
+) -> Sitting:
+    sitting, out = Sitting(), io.StringIO()
+    panel = seats[0].panel
+    servers = [seat.server for seat in seats]
+    names = {server.uuid: server.name for server in servers}
+    shown = display_names(names)
 
     def now() -> datetime:
         return datetime.fromtimestamp(unix_now(), UTC)
 
-    async with AsyncExitStack() as stack:
-        await stack.enter_async_context(memory_network())
-        # Its reuse check reads the real clock, which stands still here.
-        limits = httpx.Limits(keepalive_expiry=None)
-        client = await stack.enter_async_context(httpx.AsyncClient(limits=limits))
-        replays = [
-            await stack.enter_async_context(
-                open_replay(
-                    read_recording(RECORDINGS / f"{tape.name}.jsonl"),
-                    wall_clock=unix_now,
-                    leave=tape.leave,
-                    strict=tape.strict,
-                )
-            )
-            for tape in tapes
-        ]
-        panels = [Panel(replay.panel_url, key or replay.key, client=client) for replay in replays]
-        servers = [
-            await Panel(replay.panel_url, replay.key, client=client).server(replay.server)
-            for replay in replays
-        ]
-        names = {server.uuid: server.name for server in servers}
-        shown = display_names(names)
+    async with trio.open_nursery() as others, AsyncExitStack() as stack:
+        if how.later_seconds:
+            for seat in seats:
+                early = Session(seat.server.uuid, seat.panel, listener=Listener())
+                others.start_soon(early.run)
+            await trio.sleep(how.later_seconds)
         recorders: Mapping[str, Recorder] = {}
-        if folder is not None:
-            # Each of the fake panels knows one server.
+        if how.folder is not None:
             recorders = await stack.enter_async_context(
-                open_recorders(servers, panels[0], folder, key=replays[0].key, now=now())
+                open_recorders(servers, panel, how.folder, key="ptlc_x", now=now())
             )
-        counter = Ends(ends)
+        counter = Ends(how.ends)
+        printer = Printer(Page(shown.values(), now=now, out=out), shown)
         engine = Engine(
             recipes,
             names,
-            panel=panels[0],
+            panel=panel,
             now=now,
-            watchers=[
-                Printer(Page(shown.values(), now=now, out=out), shown),
-                NoteTaker(recorders),
-                counter,
-            ],
-            asked=asked,
-            dry=dry,
+            watchers=[printer, NoteTaker(recorders), counter],
+            asked=how.asked,
+            dry=how.dry,
         )
         sessions = [
             session
-            for tape, panel, server in zip(tapes, panels, servers, strict=True)
+            for seat in seats
             for session in sessions_for(
-                engine, [server], panel, recorders=recorders, origin=tape.origin
+                engine, [seat.server], seat.panel, recorders=recorders, origin=seat.origin
             )
         ]
-        async with trio.open_nursery() as nursery:
-            if later_seconds:
-                for panel, server in zip(panels, servers, strict=True):
-                    nursery.start_soon(Session(server.uuid, panel, listener=Listener()).run)
-                await trio.sleep(later_seconds)
 
-            async def end() -> None:
-                await counter.enough.wait()
-                await trio.sleep(2)
-                nursery.cancel_scope.cancel()
-
-            nursery.start_soon(end)
+        async def sit_on() -> None:
             sitting.outcomes = await keep(engine, sessions)
+            counter.enough.set()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(sit_on)
+            await counter.enough.wait()
+            await trio.sleep(2)
             nursery.cancel_scope.cancel()
-        sitting.heard = [
-            (note.tape_seconds, note.kind, note.text) for replay in replays for note in replay.notes
-        ]
+        others.cancel_scope.cancel()
     sitting.printed = out.getvalue()
     return sitting

@@ -3,8 +3,6 @@
 import contextlib
 import math
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,6 @@ from trio.testing import MockClock
 from trio_websocket import (
     ConnectionClosed,
     ConnectionRejected,
-    WebSocketConnection,
     open_websocket_url,
 )
 
@@ -26,7 +23,7 @@ from automate.fake.node import Replay, open_replay, serve_replay
 from automate.fake.script import Push
 from automate.fake.signals import Note, NoteKind
 from automate.recording.format import Entry
-from automate.recording.reader import Recording, read_recording
+from automate.recording.reader import read_recording
 from automate.wire.codec import decode_server, encode_client
 from automate.wire.messages import Auth, JwtErrorReported, SendCommand, SetState
 from tests.fake.scenes import (
@@ -41,6 +38,16 @@ from tests.fake.scenes import (
     recorded,
     told,
 )
+from tests.fake.served import (
+    connected,
+    hear,
+    let_in,
+    notes,
+    panel_of,
+    replaying,
+    token_of,
+    wall_clock,
+)
 
 NAMES = sorted(path.stem for path in (Path(__file__).parents[2] / "recordings").glob("*.jsonl"))
 SUCCESS = frame("auth success")
@@ -50,67 +57,6 @@ UPGRADE = {
     "Sec-WebSocket-Version": "13",
     "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
 }
-
-
-def wall_clock() -> float:
-    return 1_795_459_760.0 + trio.current_time()
-
-
-@asynccontextmanager
-async def replaying(recording: Recording, **manner: Any) -> AsyncIterator[Replay]:
-    async with (
-        memory_network(),
-        open_replay(recording, wall_clock=wall_clock, **manner) as replay,
-    ):
-        yield replay
-
-
-def panel_of(replay: Replay) -> httpx.AsyncClient:
-    return httpx.AsyncClient(
-        base_url=replay.panel_url,
-        headers={"Authorization": f"Bearer {replay.key}", "Accept": "application/json"},
-        limits=httpx.Limits(keepalive_expiry=None),
-    )
-
-
-async def token_of(replay: Replay) -> str:
-    async with panel_of(replay) as panel:
-        answer = await panel.get(f"/api/client/servers/{replay.server}/websocket")
-    token: str = answer.json()["data"]["token"]
-    return token
-
-
-@asynccontextmanager
-async def connected(
-    replay: Replay, origin: str | None = None
-) -> AsyncIterator[WebSocketConnection]:
-    headers = [(b"Origin", (origin or replay.panel_url).encode())]
-    async with open_websocket_url(replay.socket_url, extra_headers=headers) as socket:
-        yield socket
-
-
-@asynccontextmanager
-async def let_in(replay: Replay) -> AsyncIterator[WebSocketConnection]:
-    """Connect and authenticate; the first frame to come is the answer to that."""
-    token = await token_of(replay)
-    async with connected(replay) as socket:
-        await socket.send_message(encode_client(Auth(token)))
-        yield socket
-
-
-async def hear(socket: WebSocketConnection, seconds: float) -> list[tuple[float, str]]:
-    """Return the frames that come in the next *seconds*, with their moments."""
-    heard = []
-    with trio.move_on_after(seconds):
-        while True:
-            message = await socket.get_message()
-            assert isinstance(message, str)
-            heard.append((round(trio.current_time(), 4), message))
-    return heard
-
-
-def notes(replay: Replay, *kinds: NoteKind) -> list[str]:
-    return [note.text for note in replay.notes if note.kind in kinds]
 
 
 # ---------------------------------------------------------------- the node
@@ -405,9 +351,9 @@ async def test_an_address_in_use_is_a_usage_error(autojump_clock: MockClock) -> 
             await serve_replay(recorded(*LOGIN), port=8080, wall_clock=wall_clock)
 
 
-async def test_no_model_is_there_yet_to_be_lenient(autojump_clock: MockClock) -> None:
-    with pytest.raises(UsageError, match="lenient: no model of the daemon"):
-        await serve_replay(recorded(*LOGIN), lenient=True, wall_clock=wall_clock)
+async def test_strict_and_lenient_is_a_usage_error(autojump_clock: MockClock) -> None:
+    with pytest.raises(UsageError, match="strict and lenient"):
+        await serve_replay(recorded(*LOGIN), lenient=True, strict=True, wall_clock=wall_clock)
 
 
 # ---------------------------------------------------------------- the panel

@@ -14,7 +14,7 @@ from trio_websocket import (
 )
 
 from automate.errors import AutomateError
-from automate.live.answers import Token
+from automate.live.answers import Server, Token
 from automate.live.listener import Listener
 from automate.live.websocket import NodeSocket, socket_over
 from automate.wire.codec import canonical_server
@@ -106,7 +106,10 @@ class Node:
 
 
 class Tokens:
-    """A panel that only gives tokens: the next of *answers* each time, then numbered ones."""
+    """A panel that gives tokens: the next of *answers* each time, then numbered ones.
+
+    The server has the next of `statuses` each time it is looked at, then none.
+    """
 
     url = ORIGIN
 
@@ -114,6 +117,8 @@ class Tokens:
         self._answers = list(answers)
         self._seconds = seconds
         self.asked_at: list[float] = []
+        self.looked_at: list[float] = []
+        self.statuses: list[str | None] = []
 
     async def token(self, server: str) -> Token:
         self.asked_at.append(trio.current_time())
@@ -126,6 +131,13 @@ class Tokens:
         if isinstance(answer, AutomateError):
             raise answer
         return answer
+
+
+    async def server(self, id: str) -> Server:
+        self.looked_at.append(trio.current_time())
+        await trio.sleep(self._seconds)
+        status = self.statuses.pop(0) if self.statuses else None
+        return Server(id=id, uuid=f"{id}-0001-4000-8000-000000000001", name="it", status=status)
 
 
 class Diary(Listener):

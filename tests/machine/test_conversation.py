@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
-from attrs import define, evolve
+from attrs import define
 
 from automate.errors import (
     AccessDenied,
@@ -26,6 +27,8 @@ from automate.machine.link import (
     FrameReceived,
     Input,
     Opened,
+    ServerSeen,
+    ServerUnseen,
     TokenFetched,
     TokenRefused,
 )
@@ -71,7 +74,9 @@ def in_words(action: Action) -> str:
         case link.Delayed(reason=why, seconds=seconds):
             return f"in {seconds:.1f} s: {why}"
         case _:
-            return {"LinkUp": "up", "Sighted": "sighted"}[type(action).__name__]
+            return {"LinkUp": "up", "Sighted": "sighted", "LookAtServer": "look"}[
+                type(action).__name__
+            ]
 
 
 @define
@@ -323,16 +328,26 @@ def test_a_flood_of_refusals_costs_one_refresh() -> None:
         (106.2, "fetch"),
         (116.2, "auth B"),
         (120.1, "sighted"),
+        (120.1, "> send stats"),
+        (120.2, "> send logs"),
     ]
 
 
 def test_what_is_asked_while_blind_is_sent_when_sighted() -> None:
-    """token-refresh: a command sent after expiry is not run, and nobody says so."""
+    """token-refresh: a command sent after expiry is not run, and nobody says so.
+
+    How the server is now has to be asked, too: an offline one says nothing by itself.
+    """
     scene = ready()
     scene.at(50.0, jwt_error(EXPIRED), Ask(m.SendCommand("say hi")))
     scene.at(52.0, TokenFetched("B", URL))
 
-    assert scene.at(55.0, hear(m.AuthSucceeded())) == [(55.0, "sighted"), (55.0, "> say hi")]
+    assert scene.at(55.0, hear(m.AuthSucceeded())) + scene.at(56.0) == [
+        (55.0, "sighted"),
+        (55.0, "> send stats"),
+        (55.1, "> send logs"),
+        (55.2, "> say hi"),
+    ]
 
 
 def test_a_refused_refresh_leaves_the_old_token_in_force() -> None:
@@ -463,17 +478,62 @@ def test_what_must_not_be_sent_comes_back_at_once() -> None:
     assert "expected a frame of at most 4096 bytes, found" in long
 
 
-def test_a_suspended_server_is_polled_ever_more_slowly() -> None:
+def test_a_suspended_server_is_looked_at_ever_more_slowly_until_it_is_not() -> None:
+    """Neither sockets nor tokens are spent on it; the token is still good afterwards."""
+    scene = Scene()
+    scene.at(0.0, TokenFetched("A", URL), Opened(), Closed(4409, "server is suspended"))
+    for look_at in (0.0, 5.0, 15.0, 35.0, 75.0):
+        scene.at(look_at, ServerSeen(status="suspended"))
+    scene.at(135.0, ServerSeen())
+
+    why = "the server is suspended"
+    assert scene.script == [
+        (0.0, "fetch"),
+        (0.0, "connect"),
+        (0.0, "auth A"),
+        (0.0, f"in 10.0 s: {why}, or a backup is being restored (4409)"),
+        *(
+            each
+            for look_at, seconds in ((0, 5), (5, 10), (15, 20), (35, 40), (75, 60))
+            for each in (
+                (look_at, "look"),
+                (look_at, f"in {seconds}.0 s: {why}; the panel's owner can lift that"),
+            )
+        ),
+        (135.0, "look"),
+        (135.0, "connect"),
+    ]
+
+
+def test_a_node_that_calls_a_sound_server_suspended_is_not_hammered() -> None:
+    """The panel knows before the node does."""
     scene = Scene()
     scene.at(0.0, TokenFetched("A", URL))
     for redial_at in (0.0, 10.0, 30.0, 70.0, 130.0):
-        scene.at(redial_at, Opened(), Closed(4409, "server is suspended"))
+        scene.at(redial_at, Opened(), Closed(4409, "server is suspended"), ServerSeen())
 
-    why = "the server is suspended, or a backup is being restored (4409)"
-    assert [words for _, words in scene.script if words.startswith("in ")] == [
-        f"in {seconds}.0 s: {why}" for seconds in (10, 20, 40, 60, 60)
+    script = [each for each in scene.script if each[1] in ("look", "connect")]
+    assert script == [
+        each
+        for redial_at in (0.0, 10.0, 30.0, 70.0, 130.0)
+        for each in ((redial_at, "connect"), (redial_at, "look"))
     ]
-    assert [words for _, words in scene.script].count("fetch") == 1
+
+
+def test_a_connection_that_ends_before_anything_is_said_may_be_a_suspension() -> None:
+    """Not every library tells 4409 when the node does not wait for the goodbye."""
+    scene = Scene()
+    scene.at(0.0, TokenFetched("A", URL), Opened(), Closed(1006))
+    scene.at(0.1, ServerSeen(status="restoring_backup"))
+    scene.at(5.1, ServerSeen())
+
+    assert scene.script[3:] == [
+        (0.0, "in 1.0 s: the connection broke"),
+        (0.0, "look"),
+        (0.1, "in 5.0 s: a backup of the server is being restored"),
+        (5.1, "look"),
+        (5.1, "connect"),
+    ]
 
 
 def test_a_token_that_may_be_over_is_not_used_to_come_back() -> None:
@@ -494,19 +554,61 @@ def test_a_node_that_does_not_know_the_server_is_looked_up_anew() -> None:
     """It may have moved: only the panel knows where to."""
     scene = ready()
     scene.at(1.0, Closed(1006))
-    scene.at(2.0, ConnectFailed(ConnectionFailed("not there"), 404))
+    scene.at(2.0, ConnectFailed(ConnectionFailed("not there"), 404), ServerSeen())
     scene.at(5.0, TokenFetched("B", "wss://elsewhere/ws"))
 
-    assert scene.script[-2:] == [(4.0, "fetch"), (5.0, "connect wss://elsewhere/ws")]
+    assert scene.script[2:] == [
+        (2.0, "in 2.0 s: not there"),
+        (2.0, "look"),
+        (4.0, "fetch"),
+        (5.0, "connect wss://elsewhere/ws"),
+    ]
 
 
-def test_a_removed_server_is_looked_up_anew() -> None:
+def test_a_node_with_too_many_sockets_is_left_alone_for_a_while() -> None:
+    scene = Scene()
+    scene.at(0.0, TokenFetched("A", URL))
+    for redial_at in (0.0, 10.0, 30.0):
+        scene.at(redial_at, ConnectFailed(ConnectionFailed("too many websockets"), 400))
+
+    assert [each for each in scene.script if each[1] != "connect"] == [
+        (0.0, "fetch"),
+        (0.0, "in 10.0 s: too many websockets"),
+        (10.0, "in 20.0 s: too many websockets"),
+        (30.0, "in 40.0 s: too many websockets"),
+    ]
+
+
+def test_a_deleted_server_ends_it_with_a_word() -> None:
     scene = ready()
+    scene.at(5.0, hear(m.Deleted()), ServerUnseen(NotThere("no server a1b2c3d4", status=404)))
 
-    assert scene.at(5.0, hear(m.Deleted())) + scene.at(8.0) == [
+    assert scene.script == [
         (5.0, "disconnect: the server was removed from this node"),
         (5.0, "down: the server was removed from this node"),
-        (6.0, "fetch"),
+        (5.0, "look"),
+        (5.0, "end: NotThere: the server is gone: no server a1b2c3d4"),
+    ]
+
+
+@pytest.mark.parametrize("sign", [m.Deleted(), m.TransferStatusChanged("completed")])
+def test_a_server_that_moves_is_found_at_its_new_address(sign: m.ServerMessage) -> None:
+    """Until it has arrived only its state is asked for, which costs no token."""
+    scene = ready()
+    scene.at(5.0, hear(m.TransferStatusChanged("processing")), hear(sign))
+    scene.at(5.2, ServerSeen(is_transferring=True))
+    scene.at(12.0, ServerSeen(is_transferring=True))
+    scene.at(30.0, ServerSeen())
+    scene.at(30.1, TokenFetched("B", "wss://elsewhere/ws"))
+
+    assert [each for each in scene.script if not each[1].startswith(("down", "disc"))] == [
+        (5.0, "look"),
+        (5.2, "in 5.0 s: the server is being moved to another node"),
+        (10.2, "look"),
+        (12.0, "in 10.0 s: the server is being moved to another node"),
+        (22.0, "look"),
+        (30.0, "fetch"),
+        (30.1, "connect wss://elsewhere/ws"),
     ]
 
 
@@ -544,7 +646,6 @@ def test_a_node_that_says_nothing_is_given_up() -> None:
     ("error", "waits"),
     [
         (Busy("429", status=429, retry_after=37.0), 37.0),
-        (Busy("409: installing", status=409), 5.0),
         (PanelUnreachable("nobody there"), 1.0),
         (PanelError("502", status=502), 1.0),
     ],
@@ -554,6 +655,52 @@ def test_what_may_pass_is_waited_for(error: AutomateError, waits: float) -> None
     scene.at(0.0, TokenRefused(error))
 
     assert scene.at(50.0) == [(waits, "fetch")]
+
+
+def test_a_server_in_conflict_is_looked_at_until_it_is_clear() -> None:
+    """Each token request counts, also one that is answered by 409."""
+    scene = Scene()
+    scene.at(0.0, TokenRefused(Busy("409: installing", status=409)))
+    scene.at(5.0, ServerSeen(status="installing"))
+    scene.at(15.0, ServerUnseen(PanelUnreachable("nobody there")))
+    scene.at(35.0, ServerUnseen(Busy("429", status=429, retry_after=7.0)))
+    scene.at(42.0, ServerSeen())
+
+    assert scene.script == [
+        (0.0, "fetch"),
+        (0.0, "in 5.0 s: 409: installing"),
+        (5.0, "look"),
+        (5.0, "in 10.0 s: the server is being installed"),
+        (15.0, "look"),
+        (15.0, "in 20.0 s: nobody there"),
+        (35.0, "look"),
+        (35.0, "in 7.0 s: 429"),
+        (42.0, "look"),
+        (42.0, "fetch"),
+    ]
+
+
+def test_a_conflict_that_the_panel_does_not_explain_is_asked_about_ever_more_slowly() -> None:
+    scene = Scene()
+    for moment in (0.0, 30.0, 60.0, 90.0, 130.0):
+        scene.at(moment, TokenRefused(Busy("409", status=409)))
+        scene.at(scene.soon(), ServerSeen())
+
+    assert [at for at, words in scene.script if words == "look"] == [5, 40, 80, 130, 190]
+
+
+def test_a_refresh_refused_because_of_a_conflict_leaves_the_connection_alone() -> None:
+    scene = ready()
+    scene.at(30.0, hear(m.TokenExpiring()), TokenRefused(Busy("409", status=409)))
+    scene.at(36.0, ServerSeen(), Ask(m.SendCommand("still here")))
+
+    assert scene.script == [
+        (30.0, "fetch"),
+        (30.0, "in 5.0 s: 409"),
+        (35.0, "look"),
+        (36.0, "fetch"),
+        (36.0, "> still here"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -601,10 +748,56 @@ def test_commands_keep_their_order_and_the_daemons_limits() -> None:
     assert gaps == [0.1] * 9 + [0.15, 1.05, 1.05]
 
 
+def test_a_throttled_message_is_sent_again_and_the_next_ones_more_slowly() -> None:
+    """Somebody between us and the node squeezed the gaps: five came as one."""
+    scene = ready()
+    scene.at(10.0, *[Ask(m.SendCommand(each)) for each in "abc"])
+    scene.at(10.22, hear(m.Throttled("send command")), Ask(m.SetState("stop")))
+    scene.at(20.0)
+
+    assert scene.script == [
+        (10.0, "> a"),
+        (10.1, "> b"),
+        (10.2, "> c"),
+        (11.27, "> c"),
+        (11.37, "> stop"),
+    ]
+
+
+def test_which_message_was_dropped_is_told_by_when_its_answer_came() -> None:
+    scene = Scene()
+    scene.at(0.0, TokenFetched("A", URL), Opened())
+    scene.at(0.3, hear(m.AuthSucceeded()))
+    scene.at(10.0, *[Ask(m.SendCommand(each)) for each in "abcd"])
+    scene.at(10.39, hear(m.Throttled("send command")))
+    scene.at(20.0)
+
+    assert [words for _, words in scene.script][-5:] == ["> a", "> b", "> c", "> d", "> b"]
+
+
+def test_what_is_dropped_again_and_again_comes_back() -> None:
+    scene = ready()
+    scene.at(10.0, Ask(m.SendCommand("a")))
+    for _ in range(5):
+        scene.at(scene.now + 2.0, hear(m.Throttled("send command")))
+    scene.at(60.0)
+
+    assert [words for _, words in scene.script] == ["> a"] * 5 + [
+        "not sent: a: the daemon dropped it: too many in a short time"
+    ]
+
+
+@pytest.mark.parametrize("what", ["send logs", "global"])
+def test_a_throttled_question_of_ours_is_asked_again(what: str) -> None:
+    scene = ready()
+
+    assert scene.at(0.01, hear(m.Throttled(what))) + scene.at(20.0) == [(6.01, "> send logs")]
+
+
 def test_frames_that_do_not_concern_it_change_nothing() -> None:
     texts = [text for _, text in frames("token-refresh")]
     scene = ready()
-    before = evolve(scene.conversation.state)
+    before = deepcopy(scene.conversation.state)
     spared = [text for text in texts if not concerns(text)]
     for text in spared:
         scene.at(0.0, FrameReceived(text))

@@ -217,12 +217,14 @@ class ProgramGame:
         return 127 if exc.errno == errno.ENOENT else 126
 
     async def _type(self, terminal: trio.lowlevel.FdStream) -> None:
-        while True:
-            while not self._keys:
-                await self._typed.park()
-            keys = bytes(self._keys)
-            self._keys.clear()
-            await terminal.send_all(keys)
+        # Nobody holds the other end any more: what is typed now is lost, as at a real terminal.
+        with contextlib.suppress(trio.BrokenResourceError):
+            while True:
+                while not self._keys:
+                    await self._typed.park()
+                keys = bytes(self._keys)
+                self._keys.clear()
+                await terminal.send_all(keys)
 
     async def _read(self, terminal: trio.lowlevel.FdStream, done: trio.Event) -> None:
         """Tell each line that the terminal shows, and at the end what is left of one."""

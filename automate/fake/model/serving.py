@@ -9,12 +9,13 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
+from urllib.parse import parse_qsl
 from uuid import uuid4
 
 import msgspec
 import trio
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
 
 from automate.errors import UsageError
@@ -23,8 +24,8 @@ from automate.fake.model.answers import Answer, error
 from automate.fake.model.game import Game, Telling
 from automate.fake.model.mint import Mint
 from automate.fake.model.node import Node
-from automate.fake.model.office import Office
 from automate.fake.model.panel import Panel, PanelSettings, User
+from automate.fake.model.served import ServedModel, ServedNode, Tenant
 from automate.fake.model.settings import Kind, Settings
 from automate.fake.model.signals import (
     Closed,
@@ -38,7 +39,7 @@ from automate.fake.model.signals import (
 from automate.fake.model.world import World
 from automate.fake.upgrade import answer_upgrade
 
-__all__ = ["ServedModel", "ServedNode", "Tell", "Tenant", "open_model", "open_node"]
+__all__ = ["ServedModel", "ServedNode", "Tenant", "open_model", "open_node"]
 
 _ABNORMAL: Final = 1006
 # A client that is behind by more is no reader, and misses frames, as at a real node.
@@ -48,61 +49,6 @@ _PARTING_SECONDS: Final = 5
 _OWNER: Final = "7d9f1c2e-5a40-4b7e-8f63-0c1d2e3f4a5b"
 # PROTOCOL 1: a client key's prefix, with 11 and 32 random letters behind it.
 _KEY_PREFIXES: Final = {Kind.PTERODACTYL: "ptlc_", Kind.PELICAN: "pacc_"}
-
-
-@frozen
-class Tenant:
-    """A server for a node: its settings, and its game (the arena if none is given).
-
-    A *game* that does things by itself (`Telling`) is heard.
-    """
-
-    settings: Settings = field(factory=Settings)
-    game: Game | None = None
-
-
-class Tell(Protocol):
-    """Makes something happen to the model now: a node that stops, a suspension, a denied token."""
-
-    def __call__(self, happened: Input, *, server: str | None = None) -> None:
-        """See `Node.handle`."""
-
-
-@frozen(kw_only=True)
-class ServedNode:
-    """A node and its panel that are being served: where, for which *key*, and the models."""
-
-    panel_url: str
-    node_url: str
-    key: str
-    node: Node
-    panel: Panel
-    tell: Tell
-
-    @property
-    def servers(self) -> tuple[str, ...]:
-        """The uuids of the servers."""
-        return tuple(self.node.worlds)
-
-    def socket_url(self, server: str) -> str:
-        """Return where the websocket of *server* is."""
-        return f"{self.node_url}/api/servers/{server}/ws"
-
-
-@frozen(kw_only=True)
-class ServedModel:
-    """A model of one server that is being served: where, for which *key*, and the model itself.
-
-    *office* is the panel's, *tell* makes something happen to the model.
-    """
-
-    panel_url: str
-    socket_url: str
-    server: str
-    key: str
-    world: World
-    office: Office
-    tell: Tell
 
 
 @asynccontextmanager
@@ -301,7 +247,7 @@ class _Service:
         if request.path.startswith("/api/servers/"):
             return self._answer_upgrade(request)
         try:
-            body = msgspec.json.decode(request.body) if request.body.strip() else None
+            body = _fields(request)
         except (ValueError, RecursionError):
             answer = error(400, "BadRequestHttpException", "The JSON in the body is malformed.")
         else:
@@ -393,3 +339,17 @@ def _server_in(path: str) -> str:
         case ["", "api", "servers", server, "ws"]:
             return server
     return ""
+
+
+def _fields(request: Request) -> Any:
+    """Return the fields sent, as JSON or as a form; ``None`` if there are none.
+
+    Raises:
+        ValueError: the body is no JSON.
+        RecursionError: it is, but too deep.
+    """
+    if not request.body.strip():
+        return None
+    if "x-www-form-urlencoded" in request.headers.get("content-type", ""):
+        return dict(parse_qsl(request.body.decode("utf-8", "replace")))
+    return msgspec.json.decode(request.body)

@@ -143,8 +143,53 @@ async def test_exit_codes_signals_and_children_are_real(tmp_path: Path, how: str
     assert child is None or not await is_alive(child)
 
 
-async def test_a_program_that_is_not_there_ends_as_a_container_without_it_does() -> None:
+async def test_a_kill_that_comes_before_the_program_does_is_not_forgotten() -> None:
     events: list[object] = []
+    async with playing(events, ["sleep", "600"]) as game:
+        game.start(0.0)
+        game.kill(0.0)
+
+    assert events == [Exited(137)]
+
+
+@pytest.mark.parametrize(
+    ("farewell", "last_words"), [("stop", ["stop", "saved"]), ("\x03", ["^C"]), (None, [])]
+)
+async def test_when_we_end_the_program_may_end_in_order_first(
+    farewell: str | None, last_words: list[str]
+) -> None:
+    """It is typed what it ends by; without a farewell it is killed."""
+    events: list[object] = []
+    words = ["sh", "-c", "echo up; read line; echo saved"]
+    with trio.fail_after(10):
+        async with trio.open_nursery() as nursery:
+            game = ProgramGame(words, nursery=nursery, farewell=farewell)
+            game.emit = events.append
+            game.start(0.0)
+            while not events:  # noqa: ASYNC110 # nothing tells of it in here
+                await trio.sleep(0.01)
+            nursery.cancel_scope.cancel()
+
+    assert [event.line for event in events if isinstance(event, Printed)] == ["up", *last_words]
+    assert not game.is_running
+
+
+async def test_jobs_in_groups_of_their_own_end_with_the_program(tmp_path: Path) -> None:
+    """As an interactive shell makes them."""
+    events: list[object] = []
+    words = ["sh", "-c", "set -m; sleep 600 & echo $!; exit 3"]
+    async with playing(events, words) as game:
+        game.start(0.0)
+
+    printed, exited = events
+    assert isinstance(printed, Printed)
+    assert exited == Exited(3)
+    assert not await is_alive(int(printed.line))
+
+
+@asynccontextmanager
+async def playing(events: list[object], command: list[str]) -> AsyncIterator[ProgramGame]:
+    """Hold a program by itself, and wait in the end until it is over."""
     ended = trio.Event()
 
     def hear(event: object) -> None:
@@ -152,12 +197,18 @@ async def test_a_program_that_is_not_there_ends_as_a_container_without_it_does()
         if isinstance(event, Exited):
             ended.set()
 
-    async with trio.open_nursery() as nursery:
-        game = ProgramGame(["/nowhere/game"], nursery=nursery)
-        game.emit = hear
-        game.start(0.0)
-        with trio.fail_after(10):
+    with trio.fail_after(10):
+        async with trio.open_nursery() as nursery:
+            game = ProgramGame(command, nursery=nursery)
+            game.emit = hear
+            yield game
             await ended.wait()
+
+
+async def test_a_program_that_is_not_there_ends_as_a_container_without_it_does() -> None:
+    events: list[object] = []
+    async with playing(events, ["/nowhere/game"]) as game:
+        game.start(0.0)
 
     assert events == [Printed("/nowhere/game: No such file or directory"), Exited(127)]
 
