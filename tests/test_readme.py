@@ -84,7 +84,9 @@ def test_what_is_shown_of_a_replay_is_what_it_prints() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [words for words, _ in CALLS if words[0] in ("run", "record", "replay")], ids=" ".join
+    "words",
+    [words for words, _ in CALLS if words[0] in ("run", "record", "replay", "fake")],
+    ids=" ".join,
 )
 def test_what_needs_a_panel_can_be_typed_like_that(words: list[str]) -> None:
     module = import_module(f"automate.cli.{words[0]}")

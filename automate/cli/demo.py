@@ -54,7 +54,7 @@ async def play(recipes: "list[Recipe]", path: Path) -> int:
     """Play the recording at *path* to *recipes* until one is done; return 0.
 
     Raises:
-        AutomateError: it failed, or nothing happened; it may come in a group.
+        AutomateError: it failed, or nothing happened.
     """
     import httpx
     import trio

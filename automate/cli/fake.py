@@ -269,17 +269,18 @@ def _program(
 
 def _greet(arguments: Namespace, served: "ServedNode") -> None:
     """Print where it is, and what can be typed in another terminal."""
-    url, key, short = served.panel_url, served.key, served.servers[0][:8]
+    url, key = served.panel_url, served.key
+    servers = " ".join(f"--server {server[:8]}" for server in served.servers)
     print(f"panel {url} key {key} server {','.join(served.servers)}")
     game = "the built-in arena" if arguments.game is None else shlex.join(arguments.game)
     print(f"{arguments.daemon}'s panel and daemon; the game is {game}")
     if arguments.game is None:
         print(f"which reads {_COMMANDS}")
-    api = f"{url}/api/client/servers/{short}"
+    api = f"{url}/api/client/servers/{served.servers[0][:8]}"
     print(
         "in another terminal:",
         f"  export AUTOMATE_KEY={key}",
-        f"  automate run recipes --panel {url} --server {short}",
+        f"  automate run recipes --panel {url} {servers}",
         '  curl -H "Authorization: Bearer $AUTOMATE_KEY" \\',
         f"    {api}/power -d signal=start",
         "  (or …/command -d command='say hello', or …/backups -d name=night)",

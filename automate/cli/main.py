@@ -19,8 +19,8 @@ COMMANDS = {
     "rehearse": "play recipes against recordings and print what they would have done",
     "run": "run recipes for live servers",
     "record": "record everything a live server says",
-    "fake": "serve a panel and a node that answer anything, with any game",
     "replay": "serve a recording as a fake panel and node",
+    "fake": "serve a panel and a node that answer anything, with any game",
     "schema": "print JSON Schema for the websocket's events",
 }
 

@@ -1,5 +1,6 @@
 """`automate replay`: a recording as a fake panel and node, for any ordinary client."""
 
+import math
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,10 +34,10 @@ def _parser() -> Parser:
     parser.add_argument("recording", type=Path, metavar="FILE", help="the recording")
     parser.add_argument(
         "--speed",
-        type=a_number(above=0),
+        type=_a_speed,
         default=1.0,
         metavar="X",
-        help="play X times as fast (default: 1)",
+        help="play X times as fast (default: 1); inf: as fast as the client reads",
     )
     parser.add_argument(
         "--port",
@@ -54,12 +55,23 @@ def _parser() -> Parser:
         help="leave the Nth recorded deed (power, command, backup…) to the live client, and wait "
         "for it; can be given more than once",
     )
-    parser.add_argument(
+    beyond = parser.add_mutually_exclusive_group()
+    beyond.add_argument(
         "--strict",
         action="store_true",
         help="leave every deed to the live client, and refuse any other",
     )
+    beyond.add_argument(
+        "--lenient",
+        action="store_true",
+        help="do what the recording does not hold: the first such deed ends the tape, and a model "
+        "of the daemon goes on from there",
+    )
     return parser
+
+
+def _a_speed(text: str) -> float:
+    return math.inf if text == "inf" else a_number(above=0)(text)
 
 
 def _print(note: "Note") -> None:
@@ -95,3 +107,7 @@ async def _replay(arguments: Namespace) -> int:
         print("the tape starts when a client is let in; Ctrl-C ends", flush=True)
         await trio.sleep_forever()
     return 0
+
+
+def _line(note: "Note") -> str:
+    return f"{note.tape_seconds:9.4f}  {note.kind}: {note.text}"

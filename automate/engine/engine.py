@@ -47,6 +47,7 @@ __all__ = ["Engine", "Outcome", "Sender", "Watcher", "listener_of"]
 # What is told as sent is only then given to the socket, and a refusal takes its time: so long
 # a recipe that was asked for is waited on after its end, if it sent anything.
 _PARTING_SECONDS: Final = 0.5
+_TOLD: Final = (StatusChanged, DaemonErrorReported, Throttled)
 
 
 class Sender(Protocol):
@@ -192,7 +193,7 @@ class Engine:
         for text in texts:
             message = decode_server(text)
             output = machine.heard(server, message, at)
-            if isinstance(message, StatusChanged | DaemonErrorReported | Throttled):
+            if type(message) in _TOLD:
                 self.saw(server, _words(message))
             if output:
                 self._carry_out(output)

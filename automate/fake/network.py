@@ -3,8 +3,31 @@
 Within ``async with memory_network():`` every trio socket is one of these: listeners, clients of
 trio-websocket and of httpx connect to each other and to nobody else. No thread, kernel or name
 server takes part, so that `trio.testing.MockClock` with ``autojump_threshold=0`` sees exactly
-when everyone waits. Every name means this machine. httpx wants ``keepalive_expiry=None`` here,
-for its pool reads the real clock.
+when everyone waits: an hour between two words takes no time, and no port is opened.
+
+    import trio
+    from trio.testing import MockClock
+    from trio_websocket import open_websocket_url, serve_websocket
+
+    from automate.fake.network import memory_network
+
+    async def late(request):
+        socket = await request.accept()
+        await trio.sleep(3600)
+        await socket.send_message("good morning")
+
+    async def main():
+        async with memory_network(), trio.open_nursery() as nursery:
+            await nursery.start(serve_websocket, late, "127.0.0.1", 8080, None)
+            async with open_websocket_url("ws://node.example.com:8080/") as socket:
+                print(await socket.get_message(), "at", trio.current_time())
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=MockClock(autojump_threshold=0))
+
+prints ``good morning at 3600.0``. Every name means this machine. httpx wants
+``limits=httpx.Limits(keepalive_expiry=None)`` here, for its pool reads the real clock. Leave the
+network out, and the same program uses real sockets.
 """
 
 import errno

@@ -19,7 +19,15 @@ class Listener:
         """The websocket is open; nobody is let in yet."""
 
     def received(self, at: float, texts: Sequence[str]) -> None:
-        """The server said *texts*, in this order."""
+        """The server said *texts*, in this order: every frame, as it came."""
+
+    def heard(self, at: float, texts: Sequence[str]) -> None:
+        """The server said *texts*, console lines that it only repeated left out.
+
+        After a connection is made, or a token is good again, the last lines are asked for. Those
+        that were never seen (missed in the gap, or said before we came) are told here, up to a
+        second later; all other frames at once.
+        """
 
     def sent(self, at: float, text: str) -> None:
         """*text* was given to the websocket. Tokens are in it."""
@@ -68,6 +76,10 @@ class _Several(Listener):
     def received(self, at: float, texts: Sequence[str]) -> None:
         for each in self._several:
             each.received(at, texts)
+
+    def heard(self, at: float, texts: Sequence[str]) -> None:
+        for each in self._several:
+            each.heard(at, texts)
 
     def sent(self, at: float, text: str) -> None:
         for each in self._several:

@@ -6,6 +6,7 @@ reads recordings does not wait for it.
 """
 
 from collections.abc import Callable
+from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
@@ -28,6 +29,7 @@ from automate.live.answers import (
     read_token,
 )
 from automate.live.refusals import Question, may_repeat, misunderstood, refusal, unreachable
+from automate.live.route import trust
 from automate.wire.messages import PowerAction, SendCommand, SetState
 
 if TYPE_CHECKING:
@@ -65,7 +67,8 @@ class Call:
 class Panel:
     """The panel at *url*, asked with the client API key *key*; use it ``async with``.
 
-    *client* is one of httpx to go through instead of our own, and stays open. *on_call* is told
+    *client* is one of httpx to go through instead of our own, and stays open. *ca_file* has
+    authorities (PEM) to trust besides the system's. *on_call* is told
     of each call that got an answer, good or bad. Every question may raise a `PanelError` of the
     kinds in `automate.errors`; none waits longer than half a minute for one answer.
 
@@ -79,6 +82,7 @@ class Panel:
         key: str,
         *,
         client: "httpx.AsyncClient | None" = None,
+        ca_file: str | PathLike[str] | None = None,
         on_call: Callable[[Call], None] | None = None,
     ) -> None:
         self.url = panel_url(url)
@@ -89,6 +93,7 @@ class Panel:
                 f"found {'nothing' if not self._key else 'something else'}"
             )
         self.on_call = on_call
+        self._ca_file = ca_file
         self._client = client
         self._is_ours = client is None
 
@@ -305,7 +310,9 @@ class Panel:
 
             patience = httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS)
             try:
-                self._client = httpx.AsyncClient(timeout=patience)
+                # httpx brings authorities of its own, for systems that have none.
+                trusted = trust(self._ca_file, context=httpx.create_ssl_context())
+                self._client = httpx.AsyncClient(timeout=patience, verify=trusted)
             except (OSError, ValueError, ImportError) as exc:
                 raise UsageError(
                     f"the environment names a proxy or a certificate file that can't be used "

@@ -34,6 +34,7 @@ class Recorder(Listener):
         self._writer = writer
         self._server = server
         self._started_at = started_at
+        self._gap_since: float | None = None
 
     def opened(self, at: float) -> None:
         """Write that a connection begins."""
@@ -57,6 +58,35 @@ class Recorder(Listener):
     def failed(self, at: float, reason: str) -> None:
         """Write that there is no connection."""
         self._writer.write(Transport(at - self._started_at, "failed", reason=reason))
+
+    def down(self, at: float, reason: str) -> None:
+        """Mark that from here on something may be missing."""
+        self._begin_gap(at, reason)
+
+    def blind(self, at: float, reason: str) -> None:
+        """Mark the same: the connection stands, but nothing is told on it."""
+        self._begin_gap(at, reason)
+
+    def ready(self, at: float) -> None:
+        """Mark that nothing is missing from here on."""
+        self._end_gap(at)
+
+    def sighted(self, at: float) -> None:
+        """Mark the same."""
+        self._end_gap(at)
+
+    def _begin_gap(self, at: float, reason: str) -> None:
+        if self._gap_since is None:
+            self._gap_since = at
+            self._mark_gap(at, detail=f"begins: {reason}")
+
+    def _end_gap(self, at: float) -> None:
+        if self._gap_since is not None:
+            self._mark_gap(at, detail="ends", seconds=round(at - self._gap_since, 4))
+            self._gap_since = None
+
+    def _mark_gap(self, at: float, **fields: Any) -> None:
+        self._writer.write(EngineNote(at - self._started_at, "gap", extra=fields))
 
     def called(self, call: Call) -> None:
         """Write a call to the panel, which answered now; calls about other servers are not ours."""

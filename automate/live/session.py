@@ -7,19 +7,23 @@ drains the websocket and calls the listener, another sends, a third pings; nothi
 import math
 from collections import deque
 from collections.abc import Sequence
+from os import PathLike
 from typing import Protocol
 
 import trio
 from attrs import Factory, define
 
-from automate.errors import AutomateError, ConnectionFailed
+from automate.errors import AutomateError, ConnectionFailed, UsageError
 from automate.live.answers import Server, Token
 from automate.live.listener import Listener
 from automate.live.trouble import sole
-from automate.live.websocket import NodeRefused, NodeSocket, Opener, SocketClosed, open_socket
+from automate.live.websocket import NodeRefused, NodeSocket, Opener, SocketClosed, opener
 from automate.machine import link
 from automate.machine.conversation import Conversation, concerns
-from automate.wire.messages import ClientMessage
+from automate.machine.outbox import HOLD_LIMIT
+from automate.machine.seen_lines import SeenLines
+from automate.wire.codec import encode_client
+from automate.wire.messages import ClientMessage, SendLogs
 
 __all__ = ["Session", "TokenSource"]
 
@@ -27,6 +31,7 @@ __all__ = ["Session", "TokenSource"]
 # after a minute, often without a word to either side.
 PING_SECONDS = 25.0
 PONG_SECONDS = 10.0
+_ASKS_LOGS = encode_client(SendLogs())
 
 
 class TokenSource(Protocol):
@@ -58,7 +63,8 @@ class Session:
     """The session with *server*, an id that *panel* knows; `run` it once.
 
     *listener* is told everything. *origin* is what the node is told we come from, the panel's
-    address unless given. *connect* opens the websocket.
+    address unless given. *ca_file* has authorities (PEM) to trust besides the system's; *connect*
+    opens the websocket in another way than by trio-websocket over the network.
     """
 
     def __init__(
@@ -68,14 +74,16 @@ class Session:
         *,
         listener: Listener,
         origin: str | None = None,
-        connect: Opener = open_socket,
+        connect: Opener | None = None,
+        ca_file: str | PathLike[str] | None = None,
     ) -> None:
         self.server = server
         self._panel = panel
         self._listener = listener
         self._origin = panel.url if origin is None else origin
-        self._connect = connect
+        self._connect = opener(ca_file) if connect is None else connect
         self._conversation = Conversation(seed=server)
+        self._seen = SeenLines()
         self._connection = _Connection()
         self._nursery: trio.Nursery | None = None
         self._to_do: deque[link.Action] = deque()
@@ -95,6 +103,9 @@ class Session:
             self._tell(link.Ask(message))
         elif self._is_over:
             self._listener.not_sent(trio.current_time(), message, "the session is over")
+        elif len(self._early) >= HOLD_LIMIT:
+            why = f"{HOLD_LIMIT} messages are waiting already"
+            self._listener.not_sent(trio.current_time(), message, why)
         else:
             self._early.append(message)
 
@@ -123,12 +134,19 @@ class Session:
 
     async def _keep_time(self) -> None:
         while True:
-            self._do(self._conversation.tick(trio.current_time()))
+            now = trio.current_time()
+            self._hand_on(self._seen.tick(now), now)
+            self._do(self._conversation.tick(now))
             self._alarm_moved = trio.Event()
-            self._alarm_at = self._conversation.wake_at
+            self._alarm_at = self._wake_at
             deadline = math.inf if self._alarm_at is None else self._alarm_at
             with trio.move_on_at(deadline):
                 await self._alarm_moved.wait()
+
+    @property
+    def _wake_at(self) -> float | None:
+        moments = (self._conversation.wake_at, self._seen.wake_at)
+        return min((moment for moment in moments if moment is not None), default=None)
 
     def _tell(self, happened: link.Input) -> None:
         self._do(self._conversation.handle(happened, trio.current_time()))
@@ -144,7 +162,7 @@ class Session:
                 self._do_one(self._to_do.popleft(), trio.current_time())
         finally:
             self._is_doing = False
-        if self._conversation.wake_at != self._alarm_at:
+        if self._wake_at != self._alarm_at:
             self._alarm_moved.set()
 
     def _do_one(self, action: link.Action, now: float) -> None:
@@ -159,6 +177,8 @@ class Session:
                 self._connection = _Connection()
                 self._nursery.start_soon(self._hold, self._connection, url)
             case link.SendFrame(text=text):
+                if text == _ASKS_LOGS:
+                    self._hand_on(self._seen.logs_asked(now), now)
                 connection.outgoing.append(text)
                 connection.more.set()
             case link.Disconnect(reason=why):
@@ -171,6 +191,7 @@ class Session:
             case link.LinkUp():
                 listener.ready(now)
             case link.LinkDown(reason=why):
+                self._hand_on(self._seen.stop(), now)
                 listener.down(now, why)
             case link.Blind(reason=why):
                 listener.blind(now, why)
@@ -219,6 +240,9 @@ class Session:
                     finally:
                         # Before the goodbyes, which may take a second; no waiting in here.
                         self._note_end(connection)
+        except UsageError as error:
+            self._listener.failed(trio.current_time(), str(error))
+            self._do([link.End(error)])
         except ConnectionFailed as error:
             self._listener.failed(trio.current_time(), str(error))
             status = error.status if isinstance(error, NodeRefused) else None
@@ -258,11 +282,19 @@ class Session:
                 continue
             actions = self._conversation.handle(link.FrameReceived(text), now)
             if actions:
-                self._listener.received(now, texts[told:number])
+                self._pass_on(texts[told:number], now)
                 told = number
                 self._do(actions)
         if told < len(texts):
-            self._listener.received(now, texts[told:])
+            self._pass_on(texts[told:], now)
+
+    def _pass_on(self, texts: Sequence[str], now: float) -> None:
+        self._listener.received(now, texts)
+        self._hand_on(self._seen.take(texts, now), now)
+
+    def _hand_on(self, texts: Sequence[str], now: float) -> None:
+        if texts:
+            self._listener.heard(now, texts)
 
     async def _send_all(self, connection: _Connection, node_socket: NodeSocket) -> None:
         while True:

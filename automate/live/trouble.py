@@ -28,7 +28,7 @@ def why_unreachable(exc: BaseException) -> str | None:
     if certificate is not None:
         return (
             f"its certificate can't be trusted ({certificate.verify_message}); mend it, or name "
-            "the file of its authority in the variable SSL_CERT_FILE"
+            "the file of its authority with --ca-file (or in the variable SSL_CERT_FILE)"
         )
     if any(isinstance(c, socket.gaierror) for c in chain):
         return "no such host is known (DNS); check the address, or this machine's network"

@@ -4,21 +4,31 @@ trio-websocket does the handshake, the control frames and the closing. Anything 
 receive, send and ping may stand in its place (`NodeSocket`): a session asks no more.
 """
 
-import ssl
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from os import PathLike
 from typing import TYPE_CHECKING, Protocol, cast
 from urllib.parse import urlsplit
 
 import trio
 
 from automate.errors import ConnectionFailed
-from automate.live.trouble import sole, why_unreachable
+from automate.live.route import open_stream
+from automate.live.trouble import sole
 
 if TYPE_CHECKING:
     import trio_websocket
 
-__all__ = ["NodeRefused", "NodeSocket", "Opener", "SocketClosed", "open_socket", "socket_over"]
+__all__ = [
+    "NodeRefused",
+    "NodeSocket",
+    "Opener",
+    "SocketClosed",
+    "open_socket",
+    "opener",
+    "socket_over",
+]
 
 # A piece of this size holds far fewer frames than the queue, so that the library's reader never
 # waits for us: while it waits, it answers no ping.
@@ -62,14 +72,25 @@ class NodeSocket(Protocol):
 Opener = Callable[[str, str], AbstractAsyncContextManager[NodeSocket]]
 
 
+def opener(ca_file: str | PathLike[str] | None = None) -> Opener:
+    """Return what opens websockets and also trusts the authorities in *ca_file* (PEM)."""
+    return lambda url, origin: open_socket(url, origin, ca_file=ca_file)
+
+
 @asynccontextmanager
-async def open_socket(url: str, origin: str) -> AsyncIterator[NodeSocket]:
+async def open_socket(
+    url: str, origin: str, *, ca_file: str | PathLike[str] | None = None
+) -> AsyncIterator[NodeSocket]:
     """Open the websocket at *url*, saying that we come from *origin*; close it in the end.
+
+    Certificates are verified, with the authorities in *ca_file* (PEM) besides the system's; the
+    environment's proxies are used.
 
     Raises:
         ConnectionFailed: it can't be opened; a `NodeRefused` where somebody said so.
+        UsageError: *ca_file* or the environment's proxy can't be used.
     """
-    stream = await _open_stream(url)
+    stream = await open_stream(url, ca_file=ca_file, environment=os.environ)
     async with socket_over(stream, url, origin) as node_socket:
         yield node_socket
 
@@ -124,29 +145,6 @@ async def _outlive_cancellation(
 
 
 # ---------------------------------------------------------------- opening
-
-
-async def _open_stream(url: str) -> trio.abc.Stream:
-    parts = urlsplit(url)
-    host, is_tls = parts.hostname, parts.scheme == "wss"
-    if not host:
-        raise ConnectionFailed(f"{url}: expected the address of a node, with a host in it")
-    port = parts.port or (443 if is_tls else 80)
-    try:
-        if not is_tls:
-            return await trio.open_tcp_stream(host, port)
-        secure = await trio.open_ssl_over_tcp_stream(
-            host, port, ssl_context=ssl.create_default_context(), https_compatible=True
-        )
-        try:
-            await secure.do_handshake()
-        except BaseException:
-            await trio.aclose_forcefully(secure)
-            raise
-        return secure
-    except (OSError, trio.BrokenResourceError) as exc:
-        why = why_unreachable(exc) or f"the connection failed ({exc})"
-        raise ConnectionFailed(f"node {_where(url)}: {why}") from exc
 
 
 async def _shake_hands(

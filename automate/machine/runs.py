@@ -6,6 +6,8 @@ to `doing`. Here is what follows from it: the next step, the end, the timers, th
 
 from collections.abc import Callable, Mapping, Sequence
 
+from attrs import evolve
+
 from automate.machine import doing
 from automate.machine.actions import Output, Traced
 from automate.machine.matching import Values
@@ -14,7 +16,7 @@ from automate.machine.stage import Done, Failed, Manner, Needless, Outcome, Stag
 from automate.machine.state import Run, State
 from automate.machine.timers import Place, Timers
 from automate.recipe.recipe import Recipe
-from automate.recipe.steps import Step, WaitUntil
+from automate.recipe.steps import Step, Wait, WaitUntil
 from automate.recipe.triggers import ConsoleLine
 
 __all__ = ["Runs"]
@@ -121,7 +123,7 @@ class Runs:
                 case Do(step=step):
                     outcome = doing.begin(step, self._stage(run, at))
                     if isinstance(outcome, Still):
-                        self.trace(run.server, run.recipe, run.id, "step", str(step))
+                        self.trace(run.server, run.recipe, run.id, "step", _words(step, run))
                         self.set_timers(run)
                         return
                     # A step that takes no time leaves the cursor where it is: a pause after
@@ -194,3 +196,11 @@ class Runs:
             at=at,
             output=self.output,
         )
+
+
+def _words(step: Step, run: Run) -> str:
+    """Return what *run* now waits in, with the pause that a growing one has come to."""
+    waiting = run.waiting
+    if isinstance(step, Wait) and waiting is not None and waiting.until is not None:
+        step = evolve(step, seconds=round(waiting.until - waiting.since, 4))
+    return str(step)

@@ -150,4 +150,3 @@ def _last_before(log: Sequence[str], line: str, end: int) -> int:
         if log[place] == line:
             return place
     raise ValueError(line)
-

@@ -1,7 +1,6 @@
 """Whatever a user can get wrong: one line that says what, where, and what to do."""
 
 import os
-import resource
 import socket
 import subprocess
 import sys
@@ -511,6 +510,8 @@ def test_a_disk_that_fills_up_ends_a_recording(command: str, tmp_path: Path) -> 
     """As a limit on the size of files, which fails alike; what was written stays."""
     # Python would keep its own compiled modules cut short by the limit.
     no_cache = {"PYTHONDONTWRITEBYTECODE": "1"}
+    import resource  # which is POSIX's alone
+
     what: list[str | Path] = (
         [RESTART, "--record", tmp_path / "night"]
         if command == "run"

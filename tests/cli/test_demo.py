@@ -9,7 +9,6 @@ from trio.testing import MockClock
 
 from automate import Crashed, Fail, Recipe, shipped
 from automate.cli import demo
-from automate.cli.stopping import sole_error
 from automate.errors import AutomateError
 from automate.fake.network import memory_network
 from automate.recipe.loader import load
@@ -28,7 +27,7 @@ async def test_the_server_falls_and_comes_back(autojump_clock: MockClock, capsys
     async with memory_network():
         code = await demo.play(recipes, shipped.recording("crash-recovered"))
 
-    waits = "wait 10 to 300 s unless the server is starting or running"
+    waits = "wait 10 s unless the server is starting or running"
     told = [line[10:] for line in capsys.readouterr().out.splitlines()]
     assert (code, told) == (
         0,
@@ -56,12 +55,8 @@ async def test_it_does_not_claim_what_did_not_happen(
     broken = Recipe("broken", when=Crashed(), then=Fail("no idea"))
 
     async with memory_network():
-        with pytest.raises(ExceptionGroup) as caught:
+        with pytest.raises(AutomateError, match="the server did not come back"):
             await demo.play([broken], shipped.recording("crash-recovered"))
-
-    assert str(sole_error(caught.value)) == (
-        "the server did not come back; the lines above say why"
-    )
 
 
 async def test_it_does_not_wait_for_ever(autojump_clock: MockClock, capsys: Capture) -> None:

@@ -115,11 +115,9 @@ def test_it_can_be_recorded_with_what_was_decided(ask: Any, tmp_path: Path) -> N
     assert without_times(said)[0] == (
         f"'hello' for crash-undetected; recording into {tmp_path / 'new' / 'nights'}; Ctrl-C ends"
     )
-    assert [
-        entry.get("event") or entry["what"]
-        for entry in entries[1:]
-        if entry["from"] in ("engine", "client")
-    ] == ["auth", "triggered", "step", "done", "send logs", "send command"]
+    told = [entry.get("event") or entry.get("what") for entry in entries[1:]]
+    wanted = ["auth", "triggered", "step", "done", "send command"]
+    assert [what for what in told if what in wanted] == wanted
     assert "ptlc_" not in file.read_text("utf-8")
 
 

@@ -1,6 +1,8 @@
 """Programs that know nothing of it talk over the network in memory, in virtual time."""
 
+import inspect
 import math
+import textwrap
 from functools import partial
 
 import httpx
@@ -9,6 +11,8 @@ import trio
 from trio.testing import MockClock
 from trio_websocket import WebSocketRequest, open_websocket_url, serve_websocket
 
+from automate.fake import network
+from automate.fake.faults.streams import reset
 from automate.fake.network import MemorySocket, memory_network
 
 
@@ -21,6 +25,44 @@ async def connected(
     server = await listener.accept()
     await listener.aclose()
     return client, server
+
+
+def test_the_example_does_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    text = inspect.getdoc(network) or ""
+    code = "".join(line for line in text.splitlines(True) if line[:4].isspace() or line == "\n")
+    exec(textwrap.dedent(code), {})
+    printed = capsys.readouterr().out
+
+    assert printed == "good morning at 3600.0\n"
+    assert f"``{printed.strip()}``" in text
+
+
+async def test_a_reset_connection_is_an_error_and_what_was_written_is_lost(
+    nursery: trio.Nursery,
+) -> None:
+    async with memory_network():
+        client, server = await connected(0, nursery)
+        await server.send_all(b"never read")
+        await reset(server)
+        with pytest.raises(trio.BrokenResourceError) as read:
+            await client.receive_some()
+        with pytest.raises(trio.BrokenResourceError):
+            await client.send_all(b"anyone?")
+
+    assert isinstance(read.value.__cause__, ConnectionResetError)
+
+
+async def test_on_real_sockets_a_reset_is_the_same() -> None:
+    [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    client = await trio.open_tcp_stream("127.0.0.1", listener.socket.getsockname()[1])
+    server = await listener.accept()
+    await listener.aclose()
+    await reset(server)
+    with pytest.raises(trio.BrokenResourceError) as read:
+        await client.receive_some()
+    await client.aclose()
+
+    assert isinstance(read.value.__cause__, ConnectionResetError)
 
 
 async def test_an_unmodified_websocket_client_talks_to_an_unmodified_server(

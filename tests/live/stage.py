@@ -118,7 +118,7 @@ class Tokens:
         self._seconds = seconds
         self.asked_at: list[float] = []
         self.looked_at: list[float] = []
-        self.statuses: list[str | None] = []
+        self.statuses: list[str | AutomateError | None] = []
 
     async def token(self, server: str) -> Token:
         self.asked_at.append(trio.current_time())
@@ -132,19 +132,26 @@ class Tokens:
             raise answer
         return answer
 
-
     async def server(self, id: str) -> Server:
         self.looked_at.append(trio.current_time())
         await trio.sleep(self._seconds)
         status = self.statuses.pop(0) if self.statuses else None
+        if isinstance(status, AutomateError):
+            raise status
         return Server(id=id, uuid=f"{id}-0001-4000-8000-000000000001", name="it", status=status)
 
 
+def in_short(texts: Sequence[str]) -> str:
+    events = [json.loads(text) for text in texts]
+    return ", ".join(": ".join([each["event"], *each.get("args", [])]) for each in events)
+
+
 class Diary(Listener):
-    """Writes everything down: ``(moment, words)``."""
+    """Writes everything down: ``(moment, words)``; what was `heard`, apart from it."""
 
     def __init__(self) -> None:
         self.pages: list[tuple[float, str]] = []
+        self.news: list[tuple[float, str]] = []
 
     def write(self, at: float, words: str) -> None:
         self.pages.append((round(at, 2), words))
@@ -157,9 +164,10 @@ class Diary(Listener):
         self.write(at, "opened")
 
     def received(self, at: float, texts: Sequence[str]) -> None:
-        events = [json.loads(text) for text in texts]
-        said = [": ".join([each["event"], *each.get("args", [])]) for each in events]
-        self.write(at, f"< {', '.join(said)}")
+        self.write(at, f"< {in_short(texts)}")
+
+    def heard(self, at: float, texts: Sequence[str]) -> None:
+        self.news += [(round(at, 2), in_short([text])) for text in texts]
 
     def sent(self, at: float, text: str) -> None:
         event = json.loads(text)

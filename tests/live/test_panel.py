@@ -519,7 +519,7 @@ UNTRUSTED.verify_message = "self-signed certificate"
             httpx.ConnectError("no"),
             UNTRUSTED,
             "its certificate can't be trusted (self-signed certificate); mend it, or name the "
-            "file of its authority in the variable SSL_CERT_FILE",
+            "file of its authority with --ca-file (or in the variable SSL_CERT_FILE)",
         ),
         (
             httpx.ConnectError("no"),

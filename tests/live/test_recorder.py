@@ -57,6 +57,7 @@ async def test_everything_is_written_as_it_happens(
         {"t": 0.0, "from": "server", "event": "status", "args": ["running"]},
         {"t": 2.0, "from": "server", "event": "console output", "args": ["<Ada> hi"]},
         {"t": 2.0, "from": "transport", "what": "closed", "code": 1006, "by": "server"},
+        {"t": 2.0, "from": "engine", "what": "gap", "detail": "begins: the connection broke"},
         {"t": 2.75, "from": "transport", "what": "failed", "reason": "connection refused"},
         {
             "t": 2.75,
@@ -66,6 +67,29 @@ async def test_everything_is_written_as_it_happens(
             "run": 1,
             "why": "crashed",
         },
+    ]
+
+
+async def test_a_gap_is_marked_from_the_loss_until_events_come_again(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    """Lost while blind is one gap, and not two."""
+    path = tmp_path / "new.jsonl"
+    async with record(path, HEADER) as recorder:
+        start = trio.current_time()
+        await trio.sleep(10)
+        recorder.ready(start + 1.0)
+        recorder.blind(start + 2.0, "jwt: exp claim is invalid")
+        recorder.down(start + 3.0, "the connection broke")
+        recorder.ready(start + 8.5)
+        recorder.blind(start + 9.0, "jwt: exp claim is invalid")
+        recorder.sighted(start + 9.25)
+
+    assert [(line["detail"], line.get("seconds")) for line in lines(path)[1:]] == [
+        ("begins: jwt: exp claim is invalid", None),
+        ("ends", 6.5),
+        ("begins: jwt: exp claim is invalid", None),
+        ("ends", 0.25),
     ]
 
 

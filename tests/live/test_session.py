@@ -11,6 +11,7 @@ from automate.errors import (
     AccessDenied,
     AutomateError,
     ConnectionFailed,
+    NotThere,
     PanelUnreachable,
     RecordingError,
 )
@@ -284,6 +285,30 @@ async def test_a_panel_that_says_no_ends_the_session(
     assert diary.words == ["not sent: hi: wrong key", "ended: wrong key"]
 
 
+async def test_a_deleted_server_ends_the_session_with_a_word(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    async def part(actor: Actor) -> None:
+        await actor.let_in("offline")
+        await actor.say("deleted: null")
+        await actor.listen()
+
+    panel = Tokens(seconds=0.5)
+    panel.statuses.append(NotThere("no server a1b2c3d4 at the panel", status=404))
+    diary = Diary()
+    session = Session("a1b2c3d4", panel, listener=diary, connect=Node(nursery, part).connect)
+    with pytest.raises(NotThere) as caught:
+        await session.run()
+
+    assert str(caught.value) == "the server is gone: no server a1b2c3d4 at the panel"
+    assert diary.words[-4:] == [
+        "< deleted: null",
+        "down: the server was removed from this node",
+        "closed by client: None the server was removed from this node",
+        f"ended: {caught.value}",
+    ]
+
+
 async def test_a_panel_that_is_away_is_asked_again(
     autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
@@ -388,6 +413,39 @@ async def test_what_a_listener_raises_comes_out_as_it_is(
         await session.run()
 
 
+async def test_lines_are_heard_once_although_the_node_repeats_them(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    """Two were missed in the gap; one that was said twice is heard twice."""
+
+    async def first(actor: Actor) -> None:
+        await actor.let_in()
+        await actor.say("console output: old", "console output: tick")
+        await trio.sleep(5)
+        await actor.say("console output: tick")
+        await actor.vanish()
+
+    async def second(actor: Actor) -> None:
+        await actor.let_in()
+        lines = ("old", "", "tick", "tick", "missed", "tick")
+        await actor.say(*[f"console output: {line}" for line in lines])
+        await trio.sleep(5)
+        await actor.say("console output: tick")
+        await actor.listen()
+
+    diary, node = Diary(), Node(nursery, first, second)
+    session = Session("a1b2c3d4", Tokens(), listener=diary, connect=node.connect)
+    with trio.move_on_after(20):
+        await session.run()
+
+    heard = [words for _, words in diary.news if "console" in words]
+    assert heard == [
+        f"console output: {each}" for each in ("old", "tick", "tick", "missed", "tick", "tick")
+    ]
+    # The recorder is told all of it.
+    assert sum(words.count("console output") for words in diary.words) == 10
+
+
 async def test_the_same_scene_plays_the_same_way(
     autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
@@ -416,6 +474,7 @@ def test_together_tells_everybody_everything() -> None:
     both = together(one, two)
     both.opened(0.0)
     both.received(1.0, ['{"event":"status","args":["offline"]}'])
+    both.heard(1.0, ['{"event":"status","args":["offline"]}'])
     both.sent(2.0, '{"event":"send logs","args":[null]}')
     both.closed(3.0, "server", 1006, None)
     both.failed(4.0, "refused")
@@ -427,5 +486,6 @@ def test_together_tells_everybody_everything() -> None:
     both.delayed(10.0, "busy", 5.0)
     both.ended(11.0, AutomateError("no"))
 
-    assert one.pages == two.pages
+    assert (one.pages, one.news) == (two.pages, two.news)
+    assert one.news == [(1.0, "status: offline")]
     assert [at for at, _ in one.pages] == [float(n) for n in range(12)]
