@@ -2,7 +2,9 @@
 
 import os
 import re
+import select
 import shlex
+import sys
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Mapping, Sequence
 from shutil import which
@@ -26,6 +28,8 @@ __all__ = ["run"]
 
 _DAY_SECONDS: Final = 86_400
 _COMMANDS: Final = "say, list, save-all, save-off, save-on, crash N, hang, oom, stop"
+# In UTF-8, a line with its time and name is less than the 4096 bytes that a pipe takes for sure.
+_SHOWN: Final = 1000
 _COLOURS: "Final[Mapping[str, Colour]]" = {
     "running": "green",
     "starting": "yellow",
@@ -221,9 +225,7 @@ async def _fake(arguments: Namespace) -> int:
             try:
                 await trio.sleep_forever()
             finally:
-                screen.close()
-                if any(program is not None and program.is_running for program in programs):
-                    print("the game is asked to stop; Ctrl-C again kills it", flush=True)
+                screen.close(is_waiting=any(one is not None and one.is_running for one in programs))
     return 0
 
 
@@ -291,7 +293,10 @@ def _greet(arguments: Namespace, served: "ServedNode") -> None:
 
 
 class _Screen:
-    """Prints for the servers of these *titles* (by uuid) what their daemon tells everyone."""
+    """Prints for the servers of these *titles* (by uuid) what their daemon tells everyone.
+
+    Many a script reads the first line and no more: what would have to wait is left out.
+    """
 
     def __init__(self, titles: Mapping[str, str]) -> None:
         from automate.cli.page import Page
@@ -299,10 +304,16 @@ class _Screen:
         self._page = Page(titles.values())
         self._titles = titles
         self._is_over = False
+        self._missed = 0
 
-    def close(self) -> None:
-        """Print nothing from now on but the games' last words: time stands still for the daemon."""
+    def close(self, *, is_waiting: bool) -> None:
+        """Print from now on only the games' last words, for the daemon's time stands still.
+
+        *is_waiting*: there is a game that gets to say some.
+        """
         self._is_over = True
+        if is_waiting and _is_read():
+            print("the game is asked to stop; Ctrl-C again kills it", flush=True)
 
     def show(self, server: str, frame: str) -> None:
         """Print a frame, unless it is statistics."""
@@ -313,11 +324,28 @@ class _Screen:
         title = self._titles[server]
         match decode_server(frame):
             case m.ConsoleOutput(line=line) if not self._is_over or daemon_line(line) is None:
-                self._page.line(title, line)
+                self._line(title, line[:_SHOWN])
             case _ if self._is_over:
                 pass
             case m.StatusChanged(status=status):
-                self._page.line(title, f"is {status}", colour=_COLOURS.get(str(status)))
+                self._line(title, f"is {status}", colour=_COLOURS.get(str(status)))
             case m.BackupCompleted(uuid=uuid, is_successful=is_successful):
                 how = "is completed" if is_successful else "has failed"
-                self._page.line(title, f"backup {uuid[:8]} {how}")
+                self._line(title, f"backup {uuid[:8]} {how}")
+
+    def _line(self, title: str, words: str, *, colour: "Colour | None" = None) -> None:
+        if self._missed and _is_read():
+            print(f"(what is missing here nobody read: {self._missed} lines)", flush=True)
+            self._missed = 0
+        if _is_read():
+            self._page.line(title, words, colour=colour)
+        else:
+            self._missed += 1
+
+
+def _is_read() -> bool:
+    """Whether standard output takes a line at once; the node must not stand still for it."""
+    try:
+        return bool(select.select([], [sys.stdout], [], 0)[1])
+    except (OSError, ValueError):
+        return True  # it is something that can't be asked

@@ -98,6 +98,7 @@ async def _replay(arguments: Namespace) -> int:
         speed=arguments.speed,
         leave=arguments.leave,
         strict=arguments.strict,
+        lenient=arguments.lenient,
         on_note=_print,
     ) as replay:
         print(f"panel {replay.panel_url} key {replay.key} server {replay.server}", flush=True)
@@ -105,9 +106,10 @@ async def _replay(arguments: Namespace) -> int:
             left = arguments.strict or number in arguments.leave
             print(plain(f"{deed}{' (left to you)' if left else ''}"))
         print("the tape starts when a client is let in; Ctrl-C ends", flush=True)
-        await trio.sleep_forever()
+        try:
+            await trio.sleep_forever()
+        finally:
+            # Whoever stops it because nothing goes on wants to know why.
+            if (stall := replay.stall) is not None:
+                print(plain(f"ended while the tape {stall}"), flush=True)
     return 0
-
-
-def _line(note: "Note") -> str:
-    return f"{note.tape_seconds:9.4f}  {note.kind}: {note.text}"

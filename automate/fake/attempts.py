@@ -10,8 +10,8 @@ from automate.fake.stall import Attempt, Stall, differences, fields_of, nearest
 
 __all__ = ["Attempts"]
 
-# So many of the latest are remembered: a client may try for ever.
-_KEPT: Final = 100
+# So many of the latest are remembered: a client may try for ever, and each is compared.
+_KEPT: Final = 30
 
 
 class Attempts:

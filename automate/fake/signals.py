@@ -102,7 +102,7 @@ class NoteKind(StrEnum):
     """Recorded answers that nobody had asked for when the tape ended."""
     ENDED = "ended"
     """The tape has been played."""
-    HANDED = "handed over"
+    HANDED = "handed"
     """A deed beyond the recording ended the tape, and a model goes on (leniently)."""
     FAULT = "fault"
     """Something was made to go wrong on purpose."""

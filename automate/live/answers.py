@@ -6,6 +6,7 @@ Source: the notes on the panels' source, sections 3, 4 and 6.
 
 import binascii
 from base64 import urlsafe_b64decode
+from enum import StrEnum
 from typing import Any, TypeVar
 
 import msgspec
@@ -15,10 +16,13 @@ from automate.wire.messages import PowerState
 
 __all__ = [
     "Backup",
+    "PanelKind",
     "Resources",
     "Server",
     "Token",
     "claims_of",
+    "kind_of_key",
+    "read_account_kind",
     "read_backup",
     "read_resources",
     "read_server",
@@ -31,6 +35,38 @@ Shape = TypeVar("Shape")
 
 def _read(answer: Any, shape: type[Shape]) -> Shape:
     return msgspec.convert(answer, shape)
+
+
+# ---------------------------------------------------------------- kinds of panels
+
+
+class PanelKind(StrEnum):
+    """Whose panel it is; the two differ in small things (the notes, section 9)."""
+
+    PTERODACTYL = "pterodactyl"
+    PELICAN = "pelican"
+
+
+def kind_of_key(key: str) -> PanelKind | None:
+    """Return which panel makes keys like *key*; ``None`` for old ones, which have no prefix."""
+    if key.startswith(("ptlc_", "ptla_")):
+        return PanelKind.PTERODACTYL
+    return PanelKind.PELICAN if key.startswith(("pacc_", "papp_")) else None
+
+
+class _AccountFields(msgspec.Struct):
+    username: str
+    uuid: str | None = None
+
+
+class _AccountItem(msgspec.Struct):
+    attributes: _AccountFields
+
+
+def read_account_kind(answer: Any) -> PanelKind:
+    """Return which panel tells of an account like that; a ``ValueError`` says what is wrong."""
+    said = _read(answer, _AccountItem).attributes
+    return PanelKind.PTERODACTYL if said.uuid is None else PanelKind.PELICAN
 
 
 # ---------------------------------------------------------------- tokens

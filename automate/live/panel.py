@@ -18,10 +18,13 @@ from automate.errors import PanelError, UsageError
 from automate.live.address import panel_url, server_id
 from automate.live.answers import (
     Backup,
+    PanelKind,
     Resources,
     Server,
     Token,
     claims_of,
+    kind_of_key,
+    read_account_kind,
     read_backup,
     read_resources,
     read_server,
@@ -35,7 +38,7 @@ from automate.wire.messages import PowerAction, SendCommand, SetState
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Backup", "Call", "Panel", "Resources", "Server", "Token"]
+__all__ = ["Backup", "Call", "Panel", "PanelKind", "Resources", "Server", "Token"]
 
 Answer = TypeVar("Answer")
 
@@ -113,6 +116,21 @@ class Panel:
             await client.aclose()
 
     # ------------------------------------------------------------ questions
+
+    async def kind(self) -> PanelKind:
+        """Return whose panel it is: the key tells, else the account is asked for."""
+        known = kind_of_key(self._key)
+        if known is not None:
+            return known
+        question = Question(
+            url=self.url,
+            method="GET",
+            path="/api/client/account",
+            wish="see its own account",
+            about="account",
+            is_repeatable=True,
+        )
+        return await self._answer(question, read_account_kind)
 
     async def servers(self) -> list[Server]:
         """Return all servers that the key's user owns or shares."""

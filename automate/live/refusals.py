@@ -72,6 +72,14 @@ def refusal(
                 "panel's page of your account, and copy it whole",
                 status=status,
             )
+        case 403 if "transfer logs" in detail:
+            # So a token is refused while the server is on its way to another node (3.7): what
+            # has to be done is what a conflict asks for, to wait.
+            return Busy(
+                f"{where}can't {question.wish}, the server is being moved to another node "
+                f"({said}); try again later",
+                status=409,
+            )
         case 403:
             return AccessDenied(f"{where}{_forbidden(question, said)}", status=status)
         case 404:
@@ -120,7 +128,9 @@ def _busy(question: Question, status: int, said: str, headers: Mapping[str, str]
     again = "try again later" if wait is None else f"try again in {wait:.0f} s"
     why = {
         409: "the server can't now",
-        429: "the panel has been asked too often",
+        429: "the panel allows no more of it for now"
+        if question.changes_something
+        else "the panel has been asked too often",
         503: "the panel is under maintenance",
     }[status]
     return Busy(

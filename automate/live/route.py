@@ -19,6 +19,8 @@ from automate.live.trouble import why_unreachable
 __all__ = ["Proxy", "open_stream", "proxy_for", "trust"]
 
 _HEAD_BYTES = 65536
+# A proxy's own loopback is not ours.
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def trust(
@@ -65,7 +67,7 @@ def proxy_for(url: str, environment: Mapping[str, str]) -> Proxy | None:
     """Return the proxy that *environment* names for the websocket *url*; ``None`` for none.
 
     ``https_proxy`` is for ``wss://``, ``http_proxy`` for ``ws://``, ``all_proxy`` for both, in
-    small or large letters; what ``no_proxy`` names is reached without.
+    small or large letters; what ``no_proxy`` names, and this machine itself, is reached without.
 
     Raises:
         UsageError: it names one that can't be used for this.
@@ -107,6 +109,8 @@ def proxy_for(url: str, environment: Mapping[str, str]) -> Proxy | None:
 
 
 def _is_excepted(host: str, port: int | None, environment: Mapping[str, str]) -> bool:
+    if host in _LOOPBACK:
+        return True
     listed = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
     for each in listed.lower().split(","):
         name = each.strip().lstrip("*").lstrip(".")

@@ -4,7 +4,7 @@ Nothing here connects; sessions, panels and engines tell it what happens.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import trio
@@ -19,12 +19,14 @@ from automate.recording.redaction import Redactor
 from automate.wire.codec import decode_server
 from automate.wire.console import clean
 from automate.wire.frame import ABSENT, unpack
-from automate.wire.messages import AuthSucceeded, ConsoleOutput, ServerMessage
+from automate.wire.messages import AuthSucceeded, ClientMessage, ConsoleOutput, ServerMessage
 
 __all__ = ["Ears", "Play"]
 
 # In virtual time a session pings for ever: whoever waits for what never comes would not end.
 _SILENCE_SECONDS: Final = 3600.0
+# Of one moment: what leads to a connection, the server's answers, what we make of them, an end.
+_ORDER: Final = ("=", "* opened", "* failed", "> auth", "<", ">", "*")
 _SHOWN_LINES: Final = 20
 # Each error has an id of its own, which is no news.
 _ERROR_ID: Final = re.compile(r"(?<=Error Event \[)[0-9a-f-]{36}(?=\])")
@@ -37,7 +39,7 @@ class Ears(Listener):
     """
 
     def __init__(self, *, begins_at: float) -> None:
-        self.lines: list[str] = []
+        self._lines: list[tuple[float, int, str]] = []
         self._begins_at = begins_at
         self._let_in_at: float | None = None
         self._made_at = self._said_at = trio.current_time()
@@ -47,14 +49,28 @@ class Ears(Listener):
         self._taken = 0
         self._news = trio.Event()
 
+    @property
+    def lines(self) -> list[str]:
+        """What was said, in its order; of one moment first what the server said, then we.
+
+        How the two directions cut across each other within a moment is trio's chance.
+        """
+        ordered = sorted(self._lines, key=lambda line: line[:2])
+        return [f"  {at:9.4f}  {words}" for at, _, words in ordered]
+
     def seconds(self, at: float) -> float:
         """Return what the recording's clock shows at the moment *at* of trio's."""
         if self._let_in_at is None:
             return at - self._made_at
         return self._begins_at + at - self._let_in_at
 
-    async def wait_for(self, what: ServerMessage | str, *, is_patient: bool) -> ServerMessage:
-        """Wait for the next frame that is *what*; not for ever, unless *is_patient*."""
+    async def wait_for(
+        self, what: ServerMessage | str, *, is_patient: bool, hint: Callable[[], str]
+    ) -> ServerMessage:
+        """Wait for the next frame that is *what*; not for ever, unless *is_patient*.
+
+        *hint* tells why nothing comes, where that is known.
+        """
         __tracebackhide__ = True
         while True:
             while self._taken < len(self._heard):
@@ -70,8 +86,8 @@ class Ears(Listener):
                 before = self.lines[: self._said][-_SHOWN_LINES:]
                 shown = "\n".join(before) or "  nothing at all"
                 raise AssertionError(
-                    f"waited for {what!r}, and nothing was said for an hour; before that:"
-                    f"\n\n{shown}"
+                    f"waited for {what!r}, and nothing was said for an hour{hint()}; before "
+                    f"that:\n\n{shown}"
                 )
 
     # ------------------------------------------------------------ what a session tells
@@ -90,7 +106,7 @@ class Ears(Listener):
             self._heard.append(message)
             # A session brings a new token every few minutes, for ever: that is no sign of life.
             if not isinstance(message, AuthSucceeded):
-                self._said_at, self._said = at, len(self.lines)
+                self._said_at, self._said = at, len(self._lines)
         self._news.set()
 
     def sent(self, at: float, text: str) -> None:
@@ -112,11 +128,17 @@ class Ears(Listener):
 
     def _write(self, at: float, words: str) -> None:
         shown = self._redactor.text(_ERROR_ID.sub("…", words))
-        self.lines.append(f"  {self.seconds(at):9.4f}  {shown}")
+        rank = next(rank for rank, begin in enumerate(_ORDER) if words.startswith(begin))
+        self._lines.append((round(self.seconds(at), 4), rank, shown))
 
 
 class Play(Watcher):
-    """Recipes at work at a live node: what they did, as a rehearsal would tell it."""
+    """Recipes at work at a live node: what they did, as a rehearsal would tell it.
+
+    *send* sends a message of the test's own over their session.
+    """
+
+    send: Callable[[ClientMessage], None]
 
     def __init__(self, name: str, ears: Ears) -> None:
         self._name = name

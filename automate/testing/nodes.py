@@ -6,9 +6,9 @@ whether time is real, is decided by whoever opens the node.
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import trio
 from trio.testing import wait_all_tasks_blocked
@@ -16,15 +16,15 @@ from trio.testing import wait_all_tasks_blocked
 from automate.engine.clock import utc_now
 from automate.engine.engine import Engine, listener_of
 from automate.engine.sitting import header_for
-from automate.errors import UsageError
 from automate.fake.network import memory_network
 from automate.fake.node import Replay, open_replay
+from automate.fake.signals import NoteKind
 from automate.live.listener import Listener, together
 from automate.live.panel import Call, Panel
 from automate.live.recorder import Recorder, record
 from automate.live.session import Session
 from automate.live.trouble import sole
-from automate.recording.format import ClientFrame, Header, ServerFrame
+from automate.recording.format import ClientFrame, Header, ServerFrame, utc_text
 from automate.recording.reader import Recording
 from automate.recording.redaction import Redactor
 from automate.testing.ears import Ears, Play
@@ -39,13 +39,22 @@ from automate.wire.messages import Auth, AuthSucceeded, ServerMessage
 if TYPE_CHECKING:
     import httpx
 
+    from automate.fake.model.game import Game
+    from automate.fake.model.served import ServedModel
+    from automate.fake.model.settings import Settings
+
 __all__ = ["Node", "modelled_node", "recorded_node", "replayed_node"]
+
+
+# What the wall clock shows when a modelled node begins.
+_STARTED: Final = datetime(2026, 11, 23, 18, 0, tzinfo=UTC)
 
 
 class Node:
     """A panel and a node, and in them one *server*; *key* opens the panel.
 
-    *replay* is what plays the recording, where one is played. Seconds are those of the
+    *replay* is what plays the recording, where one is played; *model* is the model, where there
+    is one. Seconds are those of the
     recording's clock, as long as its replay does not stand still.
     """
 
@@ -57,13 +66,16 @@ class Node:
         header: Header,
         begins_at: float = 0.0,
         replay: Replay | None = None,
+        model: "ServedModel | None" = None,
         recorder: Recorder | None = None,
     ) -> None:
         self.panel_url = panel_url
         self.key = key
         self.server = header.server
-        self.socket_url = None if replay is None else replay.socket_url
+        served = replay or model
+        self.socket_url = None if served is None else served.socket_url
         self.replay = replay
+        self.model = model
         self.header = header
         self._is_virtual = recorder is None
         self._recorder = recorder
@@ -118,6 +130,7 @@ class Node:
             engine = Engine(loaded, names, panel=panel, now=self.now, watchers=[play])
             session = self._session(panel, listener_of(engine, server.uuid))
             engine.add_sender(server.uuid, session)
+            play.send = session.send
             async with self._beside(engine.run, session.run):
                 yield play
 
@@ -128,7 +141,14 @@ class Node:
         if nothing at all was said for an hour of virtual time.
         """
         __tracebackhide__ = True
-        return await self._ears.wait_for(what, is_patient=not self._is_virtual)
+        return await self._ears.wait_for(
+            what, is_patient=not self._is_virtual, hint=self._why_silent
+        )
+
+    def _why_silent(self) -> str:
+        notes = [] if self.replay is None else self.replay.notes
+        waiting = [note.text for note in notes[-1:] if note.kind is NoteKind.WAITING]
+        return f" (the replay is {waiting[0]})" if waiting else ""
 
     @asynccontextmanager
     async def _beside(self, *tasks: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
@@ -195,19 +215,31 @@ async def replayed_node(
 
 
 @asynccontextmanager
-async def modelled_node() -> AsyncIterator[Node]:
+async def modelled_node(
+    *, settings: "Settings | None" = None, game: "Game | None" = None, seed: int | None = None
+) -> AsyncIterator[Node]:
     """Open a node that plays no recording but answers anything, as the real daemon does.
 
-    Raises:
-        UsageError: there is none yet.
+    It is on a network in memory, which every socket of this run is then on. The manner
+    (*settings*, *game*, *seed*) is that of `automate.fake.model.serving.open_model`.
     """
-    # The seam for the model of the daemon (automate.fake.model): all it takes is to serve it on
-    # `memory_network` and to give a Node of its address, key and header.
-    raise UsageError(
-        "modelled_node: this version has no modelled node yet; replay a recording instead "
-        "(the fixture node, or replayed_node)"
-    )
-    yield  # what makes this a generator, as the others are
+    # Not imported by those who only replay.
+    from automate.fake.model.serving import open_model
+
+    started_at = trio.current_time()
+    epoch = _STARTED.timestamp()
+    async with (
+        _plainly(),
+        memory_network(),
+        open_model(
+            wall_clock=lambda: epoch + trio.current_time() - started_at,
+            settings=settings,
+            game=game,
+            seed=seed,
+        ) as model,
+    ):
+        header = Header(server=model.server, started_at=utc_text(_STARTED), title="modelled")
+        yield Node(panel_url=model.panel_url, key=model.key, header=header, model=model)
 
 
 @asynccontextmanager

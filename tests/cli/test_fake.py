@@ -280,6 +280,18 @@ def test_each_server_has_a_game_of_its_own_and_no_key_gets_there(game: str) -> N
     ]
 
 
+@needs_terminals
+def test_who_reads_only_the_first_line_does_not_hold_it_up(game: str) -> None:
+    with faked("--game", game, "--start") as fake, calling(fake) as panel:
+        number_in(fake.running, "pid")
+        for number in range(200):
+            command(panel, f"{number} " + "long " * 200)
+        command(panel, "stop")
+        code, _ = stop(fake)
+
+    assert code == 0
+
+
 # ---------------------------------------------------------------- the end
 
 

@@ -26,6 +26,8 @@ from automate.fake.faults import (
     SlowReader,
     Truncate,
 )
+from automate.fake.network import memory_network
+from automate.fake.node import open_replay
 from automate.fake.signals import NoteKind
 from automate.live.listener import Listener
 from automate.live.panel import Panel
@@ -33,7 +35,7 @@ from automate.live.session import Session
 from automate.recording.format import Entry
 from automate.wire.messages import SetState
 from tests.fake.scenes import LOGIN, frame, recorded, told
-from tests.fake.served import replaying
+from tests.fake.served import replaying, wall_clock
 
 # A server that has something to say each second, for five minutes.
 TALK: list[Entry] = [
@@ -167,3 +169,28 @@ async def test_what_will_not_get_better_ends_it_clearly(
 ) -> None:
     with pytest.raises(AccessDenied, match=message):
         await sit(fault)
+
+
+async def test_fifty_servers_an_hour_of_bad_network_and_no_port(
+    autojump_clock: MockClock,
+) -> None:
+    """Each node has faults of its own; all sessions come through, in virtual time."""
+    ears = [Ear() for _ in range(50)]
+
+    async def sit_at(ear: Ear, seed: int) -> None:
+        faults = Faults(seed, [Latency(0.1, 0.5), DropAfter(seconds=600)])
+        async with (
+            open_replay(recorded(*LOGIN), wall_clock=wall_clock, faults=faults) as replay,
+            httpx.AsyncClient(limits=httpx.Limits(keepalive_expiry=None)) as client,
+            Panel(replay.panel_url, replay.key, client=client) as panel,
+        ):
+            await Session(replay.server, panel, listener=ear).run()
+
+    async with memory_network(), trio.open_nursery() as nursery:
+        for seed, ear in enumerate(ears):
+            nursery.start_soon(sit_at, ear, seed)
+        await trio.sleep(3600)
+        nursery.cancel_scope.cancel()
+
+    assert {ear.life.count("ready") for ear in ears} <= {5, 6}
+    assert {words for ear in ears for words in ear.life} == {"ready", "down: the connection broke"}

@@ -22,7 +22,7 @@ from automate.errors import (
     PanelUnreachable,
     UsageError,
 )
-from automate.live.panel import Backup, Call, Panel, Resources, Server, Token
+from automate.live.panel import Backup, Call, Panel, PanelKind, Resources, Server, Token
 from automate.wire.messages import PowerState
 
 URL = "https://panel.example.com"
@@ -648,3 +648,34 @@ async def test_a_client_that_was_handed_in_stays_open() -> None:
 
     assert not client.is_closed
     await client.aclose()
+
+
+@pytest.mark.parametrize(
+    ("key", "account", "kind"),
+    [
+        ("ptlc_abc", None, PanelKind.PTERODACTYL),
+        ("pacc_abc", None, PanelKind.PELICAN),
+        ("old0abc", {"id": 7, "username": "ada"}, PanelKind.PTERODACTYL),
+        ("old0abc", {"uuid": "0b1d", "username": "ada"}, PanelKind.PELICAN),
+    ],
+)
+async def test_whose_panel_it_is_is_found_out(
+    key: str, account: dict[str, Any] | None, kind: PanelKind
+) -> None:
+    """The key tells; one made before keys had prefixes does not, but the account does."""
+    answer = failing(AssertionError("asked"))
+    if account is not None:
+        answer = always(200, {"object": "user", "attributes": account})
+    client = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+
+    assert await Panel(URL, key, client=client).kind() is kind
+
+
+async def test_a_conflict_hidden_in_a_refusal_is_one() -> None:
+    """During a transfer an ordinary user may be told that of the transfer's logs (3.7)."""
+    detail = "You do not have permission to view server transfer logs."
+    here = panel(always(403, errors("HttpForbiddenException", detail, 403)))
+    with pytest.raises(Busy, match="the server is being moved to another node") as caught:
+        await here.token(UUID)
+
+    assert caught.value.status == 409

@@ -5,7 +5,7 @@ import trio
 from trio.testing import MockClock
 
 from automate import Crashed, Recipe, Start
-from automate.errors import UsageError
+from automate.fake.model.settings import Settings
 from automate.live.listener import Listener
 from automate.testing import (
     Script,
@@ -14,7 +14,7 @@ from automate.testing import (
     rehearse,
     replayed_node,
 )
-from automate.wire.messages import PowerState, SendCommand, StatusChanged
+from automate.wire.messages import PowerState, SendCommand, SetState, StatusChanged
 
 RESTART = Recipe("restart", when=Crashed(), then=Start())
 FALL = (
@@ -107,10 +107,17 @@ async def test_each_frame_is_taken_once(autojump_clock: MockClock) -> None:
     assert patience.cancelled_caught
 
 
-async def test_there_is_no_modelled_node_yet() -> None:
-    with pytest.raises(UsageError, match="no modelled node yet"):
-        async with modelled_node():
-            raise AssertionError("there is one: test it")
+async def test_a_model_answers_what_nobody_recorded(autojump_clock: MockClock) -> None:
+    """And recipes work for it: it crashes when it is told to, and comes back."""
+    settings = Settings(crash_detection=False)
+    async with modelled_node(settings=settings) as node, node.running(RESTART) as play:
+        play.send(SetState("start"))
+        await node.hears(StatusChanged(PowerState.RUNNING))
+        play.send(SendCommand("crash 3"))
+        await node.hears(StatusChanged(PowerState.OFFLINE))
+        await node.hears(StatusChanged(PowerState.RUNNING))
+
+    Timeline(play.transcript).sent("start").once()
 
 
 def test_a_replay_is_the_same_in_every_run_of_trio() -> None:

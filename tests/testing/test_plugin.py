@@ -177,6 +177,22 @@ def test_a_node_replays_the_marked_recording(project: pytest.Pytester) -> None:
     assert outcome(project.runpytest_inprocess()) == {"passed": 1}
 
 
+def test_a_modelled_node_needs_no_recording(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        from automate.wire.messages import PowerState, SetState, StatusChanged
+
+        async def test_it(modelled_node, scheduler_seed):
+            async with modelled_node.open_session() as session:
+                session.send(SetState("start"))
+                await modelled_node.hears(StatusChanged(PowerState.RUNNING))
+            assert modelled_node.model.world
+        """
+    )
+
+    assert outcome(project.runpytest_inprocess("--seeds", "2")) == {"passed": 2}
+
+
 def test_without_pytest_trio_it_is_asked_for(project: pytest.Pytester) -> None:
     """And whatever needs no node goes on."""
     project.makepyfile(

@@ -121,9 +121,9 @@ class Judge:
         real, other = self.alignment.real[i], self.alignment.modelled[j]
         if real != other or abs(real.at - other.at) > _REORDER_SECONDS:
             return False
-        moved = channel(real)
+        moved = _channel(real)
         return all(
-            is_unordered(moved, channel(crossed)) for crossed in self.alignment.between(i, j)
+            _is_unordered(moved, _channel(crossed)) for crossed in self.alignment.between(i, j)
         )
 
     def freedom(self, spoken: Spoken) -> Freedom | None:
@@ -143,7 +143,7 @@ class Judge:
         return Freedom.LOST if message.line in self.evidence.lost else None
 
 
-def channel(spoken: Spoken) -> str:
+def _channel(spoken: Spoken) -> str:
     """Return by which way the daemon sends a frame: those do not wait for each other."""
     match decode_server(spoken.text):
         case m.ConsoleOutput(line=line):
@@ -166,7 +166,7 @@ _WAYS: Final = {"game", "own", "image", "status", "stats"}
 _ORDERED: Final = ({"own", "image"}, {"status", "stats"})
 
 
-def is_unordered(one: str, other: str) -> bool:
+def _is_unordered(one: str, other: str) -> bool:
     """Whether the daemon leaves open which of two frames on these channels comes first."""
     if one == other:
         return one == "image"
