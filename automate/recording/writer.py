@@ -181,7 +181,7 @@ def _clean_header(header: Header, redactor: Redactor) -> Header:
 def _advice(exc: OSError) -> str:
     match exc:
         case FileExistsError():
-            return "something is there already; choose another name, or say to overwrite it"
+            return "something is there already; choose another name, or remove it first"
         case FileNotFoundError():
             return "its directory does not exist; make it first"
         case IsADirectoryError():

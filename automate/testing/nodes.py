@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["Node", "modelled_node", "recorded_node", "replayed_node"]
 
 
+_ASIDE: Final = (NoteKind.IGNORED, NoteKind.REFUSED, NoteKind.DIFFERED, NoteKind.SLOW)
 # What the wall clock shows when a modelled node begins.
 _STARTED: Final = datetime(2026, 11, 23, 18, 0, tzinfo=UTC)
 
@@ -147,8 +148,11 @@ class Node:
 
     def _why_silent(self) -> str:
         notes = [] if self.replay is None else self.replay.notes
-        waiting = [note.text for note in notes[-1:] if note.kind is NoteKind.WAITING]
-        return f" (the replay is {waiting[0]})" if waiting else ""
+        # What a client does that the tape does not take changes nothing about what it waits for.
+        course = [note for note in notes if note.kind not in _ASIDE]
+        if course and course[-1].kind is NoteKind.WAITING:
+            return f" (the replay waits {course[-1].text})"
+        return ""
 
     @asynccontextmanager
     async def _beside(self, *tasks: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:

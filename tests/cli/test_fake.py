@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from automate.live.answers import read_token
 from tests.cli.shell import (
     PATIENCE_SECONDS,
     RECIPES,
@@ -266,18 +267,20 @@ def test_it_is_ready_when_it_says_so(game: str) -> None:
 
 @needs_terminals
 def test_each_server_has_a_game_of_its_own_and_no_key_gets_there(game: str) -> None:
-    with faked("--game", game, "--server", RED, BLUE) as fake:
+    with faked("--game", game, "--server", RED, BLUE, "--token-seconds", "7") as fake:
         assert fake.server == f"{RED},{BLUE}"
         told = []
         for server in (BLUE, RED):
             with calling(fake, server) as panel:
                 panel.post("/power", json={"signal": "start"})
+                token = read_token(panel.get("/websocket").json())
                 told.append(fake.running.read_until("  pid ").split("  ", 2)[1:])
 
     assert [(name, words.split()[2:]) for name, words in told] == [
         ("Game 2", [BLUE, "None"]),
         ("Game 1", [RED, "None"]),
     ]
+    assert (token.exp or 0) - (token.iat or 0) == 7
 
 
 @needs_terminals

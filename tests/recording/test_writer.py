@@ -207,7 +207,7 @@ def test_a_file_that_is_there_is_left_alone_unless_told(tape: Path) -> None:
         RecordingWriter(tape, HEADER)
 
     assert str(caught.value) == (
-        f"{tape}: something is there already; choose another name, or say to overwrite it"
+        f"{tape}: something is there already; choose another name, or remove it first"
     )
     assert tape.read_text() == "precious"
     RecordingWriter(tape, HEADER, overwrite=True).close()

@@ -96,6 +96,17 @@ async def test_what_never_comes_is_not_waited_for_for_ever(autojump_clock: MockC
     assert text.endswith("    16.4540  < status: running")
 
 
+async def test_a_replay_that_waits_for_the_test_says_so(autojump_clock: MockClock) -> None:
+    """Whatever else the test does meanwhile."""
+    async with replayed_node(FALL, leave="all") as node, node.open_session() as session:
+        await node.hears(StatusChanged(PowerState.OFFLINE))
+        session.send(SendCommand("list"))
+        with pytest.raises(
+            AssertionError, match=r"replay waits for deed 1 \(set state start"
+        ):
+            await node.hears(StatusChanged(PowerState.RUNNING))
+
+
 async def test_each_frame_is_taken_once(autojump_clock: MockClock) -> None:
     evening = Script().online().says("one", "two", "one", after=1)
     async with replayed_node(evening) as node, node.open_session():

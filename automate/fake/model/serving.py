@@ -207,9 +207,14 @@ class _Service:
             wake_at = self._node.wake_at
             self._news = trio.Event()
             deadline = float("inf") if wake_at is None else self._begin + wake_at
-            with trio.CancelScope(deadline=deadline):
+            with trio.CancelScope(deadline=deadline) as patience:
                 await self._news.wait()
-            self._carry_out(self._node.tick(self._at))
+            now = self._at
+            if patience.cancelled_caught and wake_at is not None:
+                # The deadline is rounded: without this it could lie a hair before its moment,
+                # and be due for ever.
+                now = max(now, wake_at)
+            self._carry_out(self._node.tick(now))
 
     def tell(self, happened: Input, *, server: str | None = None) -> None:
         """Let something happen now."""
