@@ -17,13 +17,13 @@ from attrs import evolve
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
 from wsproto.utilities import ProtocolError
 
-from automate.errors import UsageError
 from automate.fake.clients import Client
 from automate.fake.faults.line import End, Silence
 from automate.fake.faults.seeded import NO_FAULTS, Faults
 from automate.fake.faults.streams import SwitchedStream, reset
 from automate.fake.faults.tokens import EXPIRED, is_answer_to_auth
 from automate.fake.http import HangUp, Request, Response, RewoundStream, SwitchProtocol, serve_http
+from automate.fake.listening import listen, url_name
 from automate.fake.panel import FakePanel
 from automate.fake.replay import Replay
 from automate.fake.script import ABNORMAL, Kind, is_well_formed
@@ -43,7 +43,6 @@ _QUEUE_FRAMES: Final = 16_384
 _SHALLOW_FRAMES: Final = 64
 # So long a client gets to read what was sent before it is dropped, or to answer a close frame.
 _PARTING_SECONDS: Final = 5
-_WILDCARDS: Final = ("0.0.0.0", "::", "")
 
 
 async def serve_replay(
@@ -72,13 +71,13 @@ async def serve_replay(
         UsageError: there is no such deed or speed, or the address can't be listened on.
     """
     tape = Tape(recording, leave=leave, strict=strict, lenient=lenient, speed=speed)
-    listener = await _listen(host, port)
+    listener = await listen(host, port)
     async with listener:
         actual = listener.socket.getsockname()[1]
         node = _Node(
             recording,
             tape,
-            name=_name(host),
+            name=url_name(host),
             port=actual,
             key=key or f"ptlc_{secrets.token_hex(22)[:43]}",
             speed=speed,
@@ -139,26 +138,6 @@ def _sole(group: BaseExceptionGroup[BaseException]) -> BaseException:
     while isinstance(found, BaseExceptionGroup) and len(found.exceptions) == 1:
         found = found.exceptions[0]
     return group if isinstance(found, BaseExceptionGroup) else found
-
-
-async def _listen(host: str, port: int) -> trio.SocketListener:
-    """Listen on one address: a name with several would need the same port on all of them.
-
-    Raises:
-        UsageError: it can't be listened on.
-    """
-    try:
-        listener, *others = await trio.open_tcp_listeners(port, host=host)
-    except (OSError, OverflowError) as exc:
-        raise UsageError(f"{host} port {port}: can't be listened on ({exc}); take another") from exc
-    for other in others:
-        await other.aclose()
-    return listener
-
-
-def _name(host: str) -> str:
-    name = "127.0.0.1" if host in _WILDCARDS else host
-    return f"[{name}]" if ":" in name else name
 
 
 # ---------------------------------------------------------------- the node

@@ -41,6 +41,9 @@ class Listener:
     def ready(self, at: float) -> None:
         """The server let us in; its events come from now on."""
 
+    def alive(self, at: float) -> None:
+        """A pong came: nothing that the server said before is missing."""
+
     def down(self, at: float, reason: str) -> None:
         """The server was there and is lost; a `ready` may follow."""
 
@@ -96,6 +99,10 @@ class _Several(Listener):
     def ready(self, at: float) -> None:
         for each in self._several:
             each.ready(at)
+
+    def alive(self, at: float) -> None:
+        for each in self._several:
+            each.alive(at)
 
     def down(self, at: float, reason: str) -> None:
         for each in self._several:

@@ -34,6 +34,7 @@ class Recorder(Listener):
         self._writer = writer
         self._server = server
         self._started_at = started_at
+        self._alive_at = started_at
         self._gap_since: float | None = None
 
     def opened(self, at: float) -> None:
@@ -42,6 +43,7 @@ class Recorder(Listener):
 
     def received(self, at: float, texts: Sequence[str]) -> None:
         """Write the frames of the server."""
+        self._alive_at = at
         t, write = at - self._started_at, self._writer.server_frame
         for text in texts:
             write(t, text)
@@ -60,12 +62,16 @@ class Recorder(Listener):
         self._writer.write(Transport(at - self._started_at, "failed", reason=reason))
 
     def down(self, at: float, reason: str) -> None:
-        """Mark that from here on something may be missing."""
-        self._begin_gap(at, reason)
+        """Mark that something may be missing since the last sign of life."""
+        self._begin_gap(at, reason, since=self._alive_at)
+
+    def alive(self, at: float) -> None:
+        """Note that nothing is missing until now."""
+        self._alive_at = at
 
     def blind(self, at: float, reason: str) -> None:
-        """Mark the same: the connection stands, but nothing is told on it."""
-        self._begin_gap(at, reason)
+        """Mark the same: the connection stands, but from here on nothing is told on it."""
+        self._begin_gap(at, reason, since=at)
 
     def ready(self, at: float) -> None:
         """Mark that nothing is missing from here on."""
@@ -75,10 +81,10 @@ class Recorder(Listener):
         """Mark the same."""
         self._end_gap(at)
 
-    def _begin_gap(self, at: float, reason: str) -> None:
+    def _begin_gap(self, at: float, reason: str, *, since: float) -> None:
         if self._gap_since is None:
-            self._gap_since = at
-            self._mark_gap(at, detail=f"begins: {reason}")
+            self._gap_since = since
+            self._mark_gap(at, detail=f"begins: {reason}", since=self._t(since))
 
     def _end_gap(self, at: float) -> None:
         if self._gap_since is not None:
@@ -87,6 +93,9 @@ class Recorder(Listener):
 
     def _mark_gap(self, at: float, **fields: Any) -> None:
         self._writer.write(EngineNote(at - self._started_at, "gap", extra=fields))
+
+    def _t(self, at: float) -> float:
+        return round(at - self._started_at, 4)
 
     def called(self, call: Call) -> None:
         """Write a call to the panel, which answered now; calls about other servers are not ours."""

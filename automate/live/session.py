@@ -319,6 +319,7 @@ class Session:
                     await node_socket.ping()
                 except SocketClosed:
                     return  # the reader sees it as well, with the reason
+                self._listener.alive(trio.current_time())
             if patience.cancelled_caught:
                 why = f"no pong within {PONG_SECONDS:.0f} s"
                 connection.ended = link.Closed(1006, why)

@@ -1,6 +1,9 @@
 """Faults at a replayed node, in virtual time: each does what it says, and the same each time."""
 
 import json
+import re
+import textwrap
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +11,7 @@ import trio
 from trio.testing import MockClock
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
+from automate.fake import faults as module
 from automate.fake.faults import (
     ClockSkew,
     DropAfter,
@@ -25,13 +29,22 @@ from automate.fake.faults import (
     SlowReader,
     Truncate,
 )
+from automate.fake.network import memory_network
 from automate.fake.signals import NoteKind
 from automate.recording.format import Entry
-from automate.recording.reader import Recording
 from automate.wire.codec import encode_client
 from automate.wire.messages import Auth, SetState
 from tests.fake.scenes import LOGIN, asked, frame, recorded, told
-from tests.fake.served import connected, hear, let_in, notes, panel_of, replaying, token_of
+from tests.fake.served import (
+    connected,
+    hear,
+    let_in,
+    notes,
+    panel_of,
+    replaying,
+    token_of,
+    wall_clock,
+)
 
 SUCCESS = frame("auth success")
 EXPIRED = frame("jwt error", "jwt: exp claim is invalid")
@@ -283,10 +296,30 @@ async def test_two_faults_at_once_do_both(autojump_clock: MockClock) -> None:
     ]
 
 
-def test_a_recording_is_as_it_was() -> None:
-    """Faults are values: nothing of a run stays in them."""
+def test_faults_are_values_and_nothing_of_a_run_stays_in_them() -> None:
     faults = Faults(1, STORMY)
-    faults.begin().line(1, at=0)
+    run = faults.begin()
+    run.line(1, at=0).send("{}", 1)
+    run.refuse_token()
 
     assert faults == Faults(1, list(STORMY))
-    assert isinstance(recorded(*TALK), Recording)
+
+
+async def test_the_guides_example_runs(autojump_clock: MockClock, root: Path) -> None:
+    text = (root / "docs" / "faults.md").read_text("utf-8")
+    code = text.split("```python\n")[1].split("```")[0]
+    *imports, block = re.split(r"(?=^async with)", code, flags=re.M)
+    names: dict[str, Any] = {"recording": recorded(*TALK), "unix_now": wall_clock}
+    exec("".join(imports) + "async def example():\n" + textwrap.indent(block, "    "), names)
+    async with memory_network():
+        await names["example"]()
+
+    assert names["bad_evening"] == Faults(
+        7,
+        [
+            Latency(0.2, jitter_seconds=0.5),
+            DropAfter(frames=20),
+            PanelAnswers(status=502, html=True, path="*/websocket", times=2),
+        ],
+    )
+    assert [name for name in module.__all__ if f"`{name}" not in text] == ["Faults", "Refusal"]

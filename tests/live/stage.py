@@ -182,6 +182,9 @@ class Diary(Listener):
     def ready(self, at: float) -> None:
         self.write(at, "ready")
 
+    def alive(self, at: float) -> None:
+        self.news.append((round(at, 2), "alive"))
+
     def down(self, at: float, reason: str) -> None:
         self.write(at, f"down: {reason}")
 

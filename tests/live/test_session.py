@@ -479,6 +479,7 @@ def test_together_tells_everybody_everything() -> None:
     both.closed(3.0, "server", 1006, None)
     both.failed(4.0, "refused")
     both.ready(5.0)
+    both.alive(5.5)
     both.down(6.0, "gone")
     both.blind(7.0, "over")
     both.sighted(8.0)
@@ -487,5 +488,5 @@ def test_together_tells_everybody_everything() -> None:
     both.ended(11.0, AutomateError("no"))
 
     assert (one.pages, one.news) == (two.pages, two.news)
-    assert one.news == [(1.0, "status: offline")]
+    assert one.news == [(1.0, "status: offline"), (5.5, "alive")]
     assert [at for at, _ in one.pages] == [float(n) for n in range(12)]
