@@ -10,6 +10,7 @@ from typing import Any
 
 import trio
 
+from automate.live.disk import PatientWriter
 from automate.live.listener import Listener
 from automate.live.panel import Call
 from automate.live.trouble import sole
@@ -141,7 +142,7 @@ async def record(
     Raises:
         RecordingError: the file can't be written, at once or later.
     """
-    writer = RecordingWriter(path, header, redactor=redactor, overwrite=overwrite)
+    writer = PatientWriter(path, header, redactor=redactor, overwrite=overwrite)
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_flush_often, writer)
