@@ -69,7 +69,10 @@ class Successor:
         self._tape_seconds = tape_seconds
         self._speed = 1.0 if math.isinf(speed) else speed
         self._world = _world(recording, view, epoch=view.moment(tape_seconds).timestamp())
+        # Whoever is not there is not spoken to, whatever still comes from them.
+        self._present: set[int] = set()
         for number, is_in in sockets:
+            self._present.add(number)
             self._world.handle(Opened(number), 0.0)
             if is_in:
                 self._world.handle(_auth(number), 0.0)
@@ -92,6 +95,13 @@ class Successor:
 
     def handle(self, happened: Opened | Said | Closed, at: float) -> list[Send | Drop]:
         """Take in what a live client did; its tokens are good, or *refusal* is its answer."""
+        match happened:
+            case Opened(socket=socket):
+                self._present.add(socket)
+            case Closed(socket=socket):
+                self._present.discard(socket)
+            case Said(socket=socket) if socket not in self._present:
+                return []
         if isinstance(happened, Said) and unpack(happened.text)[0] == m.Auth.event:
             if happened.refusal is not None:
                 return [Send((happened.socket,), happened.refusal)]

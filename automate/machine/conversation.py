@@ -13,7 +13,7 @@ Sources: the protocol notes, sections 6, 7 and 10, and what was seen of running 
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from automate.errors import (
     AccessDenied,
@@ -31,44 +31,31 @@ from automate.machine.link import (
     Ask,
     Blind,
     Closed,
-    Connect,
     ConnectFailed,
     Delayed,
-    Disconnect,
-    End,
-    FetchToken,
     FrameReceived,
     Input,
-    LinkDown,
     LinkUp,
-    LookAtServer,
     NotSent,
     Opened,
-    SendFrame,
     ServerSeen,
     ServerUnseen,
     Sighted,
     TokenFetched,
     TokenRefused,
 )
-from automate.machine.link_state import LinkState
+from automate.machine.link_steps import AUTH_SECONDS, CONNECT_SECONDS, Deed, Steps
 from automate.machine.outbox import HOLD_SECONDS
 from automate.wire import messages as m
-from automate.wire.codec import decode_server, encode_client
+from automate.wire.codec import decode_server
 
 __all__ = ["Conversation", "concerns"]
 
-CONNECT_SECONDS = 30.0
-# Newer daemons drop a socket that has not authenticated after 30 s; older ones answer at once
-# or never.
-AUTH_SECONDS = 30.0
 # Frames overtake each other by milliseconds: what the old token caused may still arrive after
 # the new one was accepted, and must not cost another one.
 GRACE_SECONDS = 2.0
 # A dropped `auth` comes back as `throttled`; the daemon allows one each 5 s.
 THROTTLED_SECONDS = 6.0
-HEALTHY_SECONDS = 60.0
-LONGEST_PAUSE_SECONDS = 60.0
 # After these a transfer goes on no more, and the server may be at another node than before; the
 # panel's own page drops its socket, too, and asks for a new address.
 _MOVED = ("completed", "cancelled", "failed", "failure")
@@ -85,8 +72,6 @@ _OTHER_SERVER = (
     "the node refuses the token (server uuid mismatch): the panel gave a token of another "
     "server; check the server's id and the panel's address"
 )
-
-Deed = Callable[[float], Iterable[Action]]
 
 
 def concerns(text: str) -> bool:
@@ -111,11 +96,8 @@ def _wish(error: AutomateError) -> float | None:
     return max(wish, 1.0) if wish is not None and 0 <= wish <= 3600 else None
 
 
-class Conversation:
+class Conversation(Steps):
     """The machine: `handle` an input or let time pass with `tick`; both return what to do."""
-
-    def __init__(self, *, seed: str = "", state: LinkState | None = None) -> None:
-        self.state = LinkState(seed=seed) if state is None else state
 
     @property
     def wake_at(self) -> float | None:
@@ -225,14 +207,6 @@ class Conversation:
             return self._end(error)
         return self._look_later(str(error), now, wish=_wish(error))
 
-    def _look_later(self, why: str, now: float, *, wish: float | None = None) -> Iterable[Action]:
-        state = self.state
-        pause = self._pause(5.0, state.looks) if wish is None else wish
-        state.looks += 1
-        state.must_look = True
-        state.look_at = now + pause
-        return [Delayed(why, pause)]
-
     def _not_connected(self, failed: ConnectFailed, now: float) -> Iterable[Action]:
         if failed.status == 403 and self.state.admitted_at == -math.inf:
             self.state.link = "down"
@@ -251,42 +225,6 @@ class Conversation:
             # comes right after connecting.
             self.state.must_look = True
         return self._lose(closed.words, now, first=10.0 if is_suspended else 1.0)
-
-    def _leave_node(self, why: str, now: float) -> Iterable[Action]:
-        """Go away from a node that has the server no more; the panel knows where it is."""
-        self.state.token = None
-        self.state.must_look = True
-        return [Disconnect(why), *self._lose(why, now)]
-
-    def _lose(self, why: str, now: float, *, first: float = 1.0) -> Iterable[Action]:
-        """Be without a connection; the next try comes after *first* seconds, later after more."""
-        state = self.state
-        was_ready = state.ready_at is not None
-        if state.ready_at is not None and now - state.ready_at >= HEALTHY_SECONDS:
-            state.losses = 0
-        pause = self._pause(first, state.losses)
-        state.losses += 1
-        state.link = "down"
-        state.dial_at = now + pause
-        state.auth_sent_at = state.ready_at = None
-        state.blind = state.to_show = state.wants_another = False
-        state.shut_at = now
-        if not was_ready:
-            return [Delayed(why, pause)]
-        # Sent after the gap they might do harm: their owner decides again.
-        return [LinkDown(why), *state.outbox.drop_all(f"the connection was lost ({why})")]
-
-    def _end(self, error: AutomateError) -> list[Action]:
-        state = self.state
-        actions: list[Action] = []
-        if state.ready_at is not None:
-            actions.append(LinkDown(str(error)))
-        actions += state.outbox.drop_all(str(error))
-        if state.link in ("opening", "open"):
-            actions.append(Disconnect(str(error)))
-        state.link = "ended"
-        state.token = state.ready_at = None
-        return [*actions, End(error)]
 
     # ------------------------------------------------------------ what the server said
 
@@ -376,16 +314,6 @@ class Conversation:
             and now >= state.outbox.asked_sent_at + GRACE_SECONDS
         )
 
-    def _refused(self, why: str, now: float, *, first: float = 0.0) -> Iterable[Action]:
-        """Have a token refused; a second time in a row, or with *first* seconds, make a pause."""
-        state = self.state
-        state.auth_sent_at = None
-        state.token = None
-        pause = self._pause(first or 5.0, state.refusals) if first or state.refusals else 0.0
-        state.refusals += 1
-        state.fetch_at = max(state.fetch_at, now + pause)
-        return [Delayed(why, pause)] if pause else []
-
     # ------------------------------------------------------------ what to do, and when
 
     def _deeds(self) -> Iterator[tuple[float, Deed]]:
@@ -435,55 +363,3 @@ class Conversation:
             yield outbox.question_at(event), self._question(event)
         if outbox.held:
             yield outbox.message_at, self._send
-
-    def _question(self, event: str) -> Deed:
-        return lambda now: [SendFrame(self.state.outbox.take_question(event, now))]
-
-    def _dial(self, now: float) -> Iterable[Action]:
-        state = self.state
-        assert state.token is not None
-        state.link = "opening"
-        state.opening_at = now
-        state.outbox.connected_anew()
-        state.show_at = -math.inf
-        return [Connect(state.token.socket)]
-
-    def _give_up_connecting(self, now: float) -> Iterable[Action]:
-        why = f"the node did not answer within {CONNECT_SECONDS:.0f} s"
-        return [Disconnect(why), *self._lose(why, now)]
-
-    def _look(self, now: float) -> Iterable[Action]:
-        self.state.looking = True
-        return [LookAtServer()]
-
-    def _fetch(self, now: float) -> Iterable[Action]:
-        state = self.state
-        state.tokens = state.tokens.spent(now)
-        state.fetching = True
-        return [FetchToken()]
-
-    def _show(self, now: float) -> Iterable[Action]:
-        state = self.state
-        assert state.token is not None
-        state.outbox.allowed = state.outbox.allowed.spent(m.Auth.event, now)
-        state.to_show = False
-        state.auth_sent_at = now
-        return [SendFrame(encode_client(m.Auth(state.token.token)))]
-
-    def _give_up_auth(self, now: float) -> Iterable[Action]:
-        why = f"auth was not answered within {AUTH_SECONDS:.0f} s"
-        if self.state.ready_at is None:
-            return [Disconnect(why), *self._lose(why, now)]
-        # The old token stays in force: only a new one has to be brought.
-        return self._refused(why, now)
-
-    def _send(self, now: float) -> Iterable[Action]:
-        return [SendFrame(self.state.outbox.take_message(now))]
-
-    def _give_back(self, now: float) -> Iterable[Action]:
-        return [self.state.outbox.give_back(f"no connection within {HOLD_SECONDS:.0f} s")]
-
-    def _pause(self, first: float, times: int) -> float:
-        """Return *first* seconds, doubled *times* times, at most a minute, less up to a fifth."""
-        longest = min(first * 2.0 ** min(times, 10), LONGEST_PAUSE_SECONDS)
-        return longest * (1 - self.state.chance() / 5)

@@ -4,9 +4,10 @@ Every pytest run of an environment loads this, so nothing heavy is imported here
 uses is imported when it does. Tests that use nothing of it are left alone.
 """
 
+import argparse
 from collections.abc import Generator
 from contextlib import AbstractContextManager, nullcontext
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import pytest
 
@@ -28,6 +29,7 @@ __all__ = [
     "pytest_collection_modifyitems",
     "pytest_configure",
     "pytest_generate_tests",
+    "pytest_load_initial_conftests",
     "pytest_runtest_call",
     "pytest_runtest_protocol",
     "pytest_runtest_setup",
@@ -37,34 +39,57 @@ __all__ = [
 ]
 
 _MODES: Final = ("none", "once", "new", "all", "rewrite")
+# The options by their names: what they are told to be, and what argparse is told.
+_OPTIONS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
+    "record-mode": (
+        "whether tests replay their recordings or make them anew, on a real server",
+        {"choices": _MODES, "default": "none"},
+    ),
+    "panel": ("the real panel (its key in AUTOMATE_KEY)", {"metavar": "URL"}),
+    "server": ("the real server, for recording", {"metavar": "ID"}),
+    "update-transcripts": ("accept the transcripts as they are now", {"action": "store_true"}),
+    "seeds": (
+        "run each test with a transcript under N orders of trio's tasks; all must agree",
+        {"type": int, "default": 0, "metavar": "N"},
+    ),
+}
 
 
 # ---------------------------------------------------------------- the run
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add what can be said on the command line and in the configuration."""
-    group = parser.getgroup("automate", "recordings of game servers (automate)")
-    group.addoption(
-        "--record-mode",
-        choices=_MODES,
-        default="none",
-        help="whether tests replay their recordings or make them anew, on a real server",
-    )
-    group.addoption("--panel", metavar="URL", help="the real panel (its key in AUTOMATE_KEY)")
-    group.addoption("--server", metavar="ID", help="the real server, for recording")
-    group.addoption(
-        "--update-transcripts", action="store_true", help="accept the transcripts as they are now"
-    )
-    group.addoption(
-        "--seeds",
-        type=int,
-        default=0,
-        metavar="N",
-        help="run each test with a transcript under N orders of trio's tasks; all must agree",
-    )
+    """Add what can be said in the configuration, and on the command line by its long name."""
+    for name, (_, manner) in _OPTIONS.items():
+        _add(parser, f"--automate-{name}", name, help=argparse.SUPPRESS, **manner)
     parser.addini("automate_recordings", "the folder of the recordings", default="recordings")
     parser.addini("automate_orphans", "list what no test uses", type="bool", default=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(parser: pytest.Parser) -> Generator[None, object, object]:
+    """Add the short names, now that it is known which of them nobody else has.
+
+    A name that two plugins add ends every pytest run of an environment.
+    """
+    result = yield
+    for name, (told, manner) in _OPTIONS.items():
+        if not _is_taken(parser, f"--{name}"):
+            _add(parser, f"--{name}", name, help=told, **manner)
+    return result
+
+
+def _add(parser: pytest.Parser, option: str, name: str, **manner: Any) -> None:
+    group = parser.getgroup("automate", "recordings of game servers (automate)")
+    group.addoption(option, dest=f"automate_{name.replace('-', '_')}", **manner)
+
+
+def _is_taken(parser: pytest.Parser, option: str) -> bool:
+    try:
+        _, unknown = parser.parse_known_and_unknown_args([option])
+    except (pytest.UsageError, SystemExit):
+        return True  # it is known, and lacks its value
+    return option not in unknown
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -82,7 +107,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """With ``--seeds``, make one test for each seed."""
-    seeds = metafunc.config.getoption("seeds")
+    seeds = metafunc.config.getoption("automate_seeds")
     if seeds and "scheduler_seed" in metafunc.fixturenames:
         metafunc.parametrize(
             "scheduler_seed", range(seeds), indirect=True, ids=[f"seed={n}" for n in range(seeds)]

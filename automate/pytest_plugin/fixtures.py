@@ -59,7 +59,7 @@ def transcripts(
     use.transcripts = AcceptedTranscripts(
         module.parent / FOLDER / module.stem,
         file_name(use.test_name),
-        update=request.config.getoption("update_transcripts"),
+        update=request.config.getoption("automate_update_transcripts"),
     )
     yield use.transcripts
     use.run.transcripts.update(use.transcripts.used)

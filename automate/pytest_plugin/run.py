@@ -52,7 +52,7 @@ class TestRun:
         """Return what to do about the recording *name*."""
         from automate.testing.modes import RecordMode, plan
 
-        mode = RecordMode(self._config.getoption("record_mode"))
+        mode = RecordMode(self._config.getoption("automate_record_mode"))
         return plan(name, mode=mode, shelf=self.shelf, is_outgrown=name in self._outgrown)
 
     def check_real_server(self) -> tuple[str, str, str]:
@@ -63,8 +63,8 @@ class TestRun:
         options = self._config.option
         key = os.environ.get("AUTOMATE_KEY", "").strip()
         wanted = (
-            ("--panel URL", options.panel),
-            ("--server ID", options.server),
+            ("--panel URL", options.automate_panel),
+            ("--server ID", options.automate_server),
             ("the variable AUTOMATE_KEY", key),
         )
         missing = [what for what, value in wanted if not value]
@@ -74,7 +74,7 @@ class TestRun:
                 "there is (--record-mode none)",
                 pytrace=False,
             )
-        return options.panel, key, options.server
+        return options.automate_panel, key, options.automate_server
 
     def outgrow(self, name: str, *, did_more: bool) -> None:
         """Remember whether a test did what its recording does not hold."""

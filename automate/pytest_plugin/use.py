@@ -22,15 +22,35 @@ __all__ = ["NODES", "USE", "Use", "parameters_of", "uses"]
 
 NODES: Final = ("node", "modelled_node")
 _FIXTURES: Final = frozenset({*NODES, "recording", "transcripts", "scheduler_seed"})
+_HOME: Final = "automate.pytest_plugin.fixtures"
 _SEED: Final = re.compile(r"-?seed=\d+|(?<=\[)seed=\d+-")
 
 
 def uses(item: pytest.Item) -> bool:
     """Whether the test uses the plugin."""
-    return (
-        not _FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
-        or item.get_closest_marker("recording") is not None
-    )
+    return bool(_fixtures(item)) or item.get_closest_marker("recording") is not None
+
+
+def _fixtures(item: pytest.Item) -> set[str]:
+    """Return the names of our fixtures in use; others may have fixtures of the same names."""
+    info: Any = getattr(item, "_fixtureinfo", None)
+    if info is None:
+        return set()  # no function: a doctest, for one
+    return {
+        name
+        for name in _FIXTURES.intersection(getattr(item, "fixturenames", ()))
+        if _is_ours(name, info.name2fixturedefs.get(name, ()))
+    }
+
+
+def _is_ours(name: str, definitions: Sequence[Any]) -> bool:
+    """Whether a fixture is ours, or goes on from ours; the last definition counts."""
+    for definition in reversed(definitions):
+        if definition.func.__module__ == _HOME:
+            return True
+        if name not in definition.argnames:
+            return False
+    return False
 
 
 class Use:
@@ -39,7 +59,7 @@ class Use:
     def __init__(self, item: pytest.Item, run: "TestRun") -> None:
         self.item = item
         self.run = run
-        self.fixtures: Sequence[str] = getattr(item, "fixturenames", ())
+        self.fixtures = _fixtures(item)
         self.plan: Plan | None = None
         self.node: Node | None = None
         self.transcripts: AcceptedTranscripts | None = None

@@ -134,8 +134,13 @@ class Watched(Stage):
         super().note(outputs)
 
 
-def perform(tape: Tape, happenings: list[tuple[float, Any]]) -> Watched:
-    """Play *tape* to its end; clients 1 to 3 are there from the start, and 1 asks to be let in."""
+def perform(
+    tape: Tape, happenings: list[tuple[float, Any]], *, seconds: float = FOREVER
+) -> Watched:
+    """Play *tape*, and so many *seconds* after the last happening.
+
+    Clients 1 to 3 are there from the start, and 1 asks to be let in.
+    """
     stage = Watched(tape)
     stage.do(0.0, Opened(1), Opened(2), Opened(3), auth(1), auth(1), auth(1))
     at = 0.0
@@ -146,7 +151,7 @@ def perform(tape: Tape, happenings: list[tuple[float, Any]]) -> Watched:
             stage.call(at, method, path, {"signal": "start"})
         else:
             stage.do(at, happened)
-    stage.until(FOREVER)
+    stage.until(at + seconds)
     return stage
 
 
@@ -218,3 +223,24 @@ def test_nothing_recorded_goes_out_twice_or_before_its_moment(
             )
             assert len(sent) <= 1
             assert early or all(at >= live + one.t - second - 0.001 for at in sent)
+
+
+@given(
+    recording=recordings(),
+    happenings=doings(),
+    leave=st.sampled_from([(), (1,)]),
+    speed=st.sampled_from([0.3, 1.0, 50.0, math.inf]),
+)
+def test_leniently_it_speaks_only_to_who_is_there_as_well(
+    recording: Recording,
+    happenings: list[tuple[float, Any]],
+    leave: tuple[int, ...],
+    speed: float,
+) -> None:
+    """A model never comes to rest while its game runs: it is watched for half a minute."""
+    known = {deed.number for deed in recorded_deeds(recording)}
+    tape = Tape(recording, leave=known.intersection(leave), lenient=True, speed=speed)
+    stage = perform(tape, happenings, seconds=30)
+
+    was_handed = bool(stage.notes(NoteKind.HANDED))
+    assert not was_handed or (tape.is_over and tape.stall is None)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from itertools import pairwise
 
 from attrs import Factory, define
 from hypothesis import example, given
@@ -301,3 +302,66 @@ def _answer(how: str) -> list[Input]:
         "silent": [],
     }
     return [FrameReceived(encode_server(message)) for message in texts[how]]
+
+
+@given(
+    asked=st.lists(st.tuples(st.floats(0, 3), st.booleans()), max_size=40),
+    drops=st.lists(
+        st.tuples(
+            st.floats(0, 40),
+            st.sampled_from(["send command", "set state", "send logs", "send stats", "global"]),
+        ),
+        max_size=8,
+    ),
+    round_trip=st.floats(0, 2),
+)
+def test_whatever_is_dropped_nothing_is_forgotten_and_the_limits_hold(
+    asked: list[tuple[float, bool]], drops: list[tuple[float, str]], round_trip: float
+) -> None:
+    """Each message was sent, as often as it was dropped besides, or came back."""
+    conversation = Conversation()
+    conversation.tick(0.0)
+    conversation.handle(TokenFetched("T", "wss://n"), 0.0)
+    conversation.handle(Opened(), 0.0)
+    story: list[tuple[float, Input]] = [
+        (round_trip, FrameReceived(encode_server(m.AuthSucceeded())))
+    ]
+    at, messages = round_trip, list[m.ClientMessage]()
+    for number, (pause, is_command) in enumerate(asked):
+        at += pause
+        message: m.ClientMessage = (
+            m.SendCommand(f"say {number}") if is_command else m.SetState("start")
+        )
+        messages.append(message)
+        story.append((at, Ask(message)))
+    story += [
+        (round_trip + pause, FrameReceived(encode_server(m.Throttled(what))))
+        for pause, what in drops
+    ]
+    sent, returned, now = list[tuple[float, str]](), list[m.ClientMessage](), 0.0
+
+    def do(actions: Iterable[Action]) -> None:
+        sent.extend((now, action.text) for action in actions if isinstance(action, link.SendFrame))
+        returned.extend(a.message for a in actions if isinstance(a, link.NotSent))
+
+    for moment, happened in sorted(story, key=lambda pair: pair[0]):
+        while (due := conversation.wake_at) is not None and due <= moment:
+            now = due
+            do(conversation.tick(now))
+        now = moment
+        do(conversation.handle(happened, now))
+    while (due := conversation.wake_at) is not None and due < 600:
+        now = due
+        do(conversation.tick(now))
+
+    said = [text for _, text in sent]
+    assert conversation.state.outbox.held == []
+    assert set(messages) <= {decode_client(text) for text in said} | set(returned)
+    assert len(said) <= len(asked) + len(drops) + 2
+    moments = [at for at, text in sent]
+    assert all(b - a >= 0.0999 for a, b in pairwise(moments))
+    commands = [at for at, text in sent if "send command" in text]
+    for first in range(len(commands)):
+        for last in range(first + 10, len(commands)):
+            # As the daemon's own bucket: ten, and one each second.
+            assert last - first + 1 <= 10 + (commands[last] - commands[first])

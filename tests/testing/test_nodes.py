@@ -101,9 +101,7 @@ async def test_a_replay_that_waits_for_the_test_says_so(autojump_clock: MockCloc
     async with replayed_node(FALL, leave="all") as node, node.open_session() as session:
         await node.hears(StatusChanged(PowerState.OFFLINE))
         session.send(SendCommand("list"))
-        with pytest.raises(
-            AssertionError, match=r"replay waits for deed 1 \(set state start"
-        ):
+        with pytest.raises(AssertionError, match=r"replay waits for deed 1 \(set state start"):
             await node.hears(StatusChanged(PowerState.RUNNING))
 
 

@@ -63,6 +63,69 @@ def test_other_tests_are_left_alone(project: pytest.Pytester) -> None:
     result.stdout.no_fnmatch_line("*recordings and transcripts*")
 
 
+def test_fixtures_of_others_stay_theirs(project: pytest.Pytester) -> None:
+    """Theirs have nothing to do with ours, unless they ask for ours."""
+    project.makeconftest(
+        """
+        import pytest
+
+        @pytest.fixture
+        def node():
+            return "theirs"
+
+        @pytest.fixture
+        def transcripts(transcripts):
+            return transcripts
+        """
+    )
+    project.makepyfile(
+        """
+        import socket
+
+        def reach():
+            with socket.create_server(("127.0.0.1", 0)) as server:
+                socket.create_connection(server.getsockname()).close()
+
+        def test_theirs(node):
+            assert node == "theirs"
+            reach()
+
+        def test_ours(transcripts):
+            reach()
+        """
+    )
+
+    assert outcome(project.runpytest_inprocess()) == {"passed": 1, "failed": 1}
+
+
+def test_options_of_others_stay_theirs(project: pytest.Pytester) -> None:
+    """Ours are then there by their long names."""
+    project.makeconftest(
+        """
+        def pytest_addoption(parser):
+            parser.addoption("--server", default="theirs")
+            parser.addoption("--record-mode", choices=["theirs"], default="theirs")
+            parser.addoption("--seeds", action="store_true")
+        """
+    )
+    project.makepyfile(
+        """
+        def test_it(request, transcripts):
+            option = request.config.getoption
+            assert (option("server"), option("record_mode"), option("seeds")) == (
+                "other", "theirs", True
+            )
+            assert (option("automate_panel"), option("automate_server")) == ("URL", "ours")
+        """
+    )
+
+    result = project.runpytest_inprocess(
+        "--seeds", "--server=other", "--panel=URL", "--automate-server=ours", "--automate-seeds=2"
+    )
+
+    assert outcome(result) == {"passed": 2}
+
+
 # ---------------------------------------------------------------- recordings
 
 

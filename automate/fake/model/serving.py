@@ -4,23 +4,29 @@ What is said is decided by `Node` and `Panel`; here is only who is connected, an
 that lets their time pass. With a real program in it, the game tells what it does by `emit`.
 """
 
+import math
 import secrets
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import parse_qsl
 from uuid import uuid4
 
 import msgspec
 import trio
-from attrs import define, evolve, field
+from attrs import evolve
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
 
 from automate.errors import UsageError
+from automate.fake.clients import Client
+from automate.fake.faults.line import End, Silence
+from automate.fake.faults.seeded import NO_FAULTS, Faults, Run
+from automate.fake.faults.streams import SwitchedStream, reset
+from automate.fake.faults.tokens import Refusal
 from automate.fake.http import HangUp, Request, Response, RewoundStream, SwitchProtocol, serve_http
 from automate.fake.model.answers import Answer, error
+from automate.fake.model.claims import ANCIENT, Claims
 from automate.fake.model.game import Game, Telling
 from automate.fake.model.mint import Mint
 from automate.fake.model.node import Node
@@ -63,13 +69,14 @@ async def open_node(
     port: int = 0,
     key: str | None = None,
     on_frame: Callable[[str, str], None] = lambda _server, _frame: None,
+    faults: Faults = NO_FAULTS,
 ) -> AsyncIterator[ServedNode]:
     """Serve a node with the servers of *tenants* for as long as the block runs.
 
     *wall_clock* tells the time in unix seconds, for the tokens; *port* 0 takes a free one. The
     *key* (a new one if none is given) is that of the owner, or of somebody who has only these
     *permissions*; others are in *panel*'s users. *on_frame* is called with a server's uuid and
-    each frame that is meant for everyone there.
+    each frame that is meant for everyone there. *faults* befall node and panel.
 
     Raises:
         UsageError: the address can't be listened on, or the servers don't go together.
@@ -84,11 +91,12 @@ async def open_node(
         address = f"{host}:{listener.socket.getsockname()[1]}"
         epoch = wall_clock()
         origins = (f"http://{address}", f"http://localhost:{address.rpartition(':')[2]}")
+        run = faults.begin()
         mint = Mint(secrets.token_bytes(32))
         node = Node(
             World(
                 evolve(tenant.settings, epoch=epoch, origins=origins),
-                read_token=mint.read,
+                read_token=partial(_read_token, mint, run),
                 game=tenant.game,
                 seed=seed,
             )
@@ -99,8 +107,9 @@ async def open_node(
         settings = evolve(
             panel or PanelSettings(), url=f"http://{address}", node_url=f"ws://{address}"
         )
-        settings = evolve(settings, users=users | settings.users)
-        service = _Service(node, Panel(node, settings, mint), origins, on_frame)
+        lives = round(run.lifetime_seconds(settings.token_seconds))
+        settings = evolve(settings, users=users | settings.users, token_seconds=lives)
+        service = _Service(node, Panel(node, settings, mint), origins, on_frame, run)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(service.let_time_pass)
             nursery.start_soon(trio.serve_listeners, service.serve, [listener])
@@ -126,6 +135,7 @@ async def open_model(
     host: str = "127.0.0.1",
     port: int = 0,
     key: str | None = None,
+    faults: Faults = NO_FAULTS,
 ) -> AsyncIterator[ServedModel]:
     """Serve a model of one server for as long as the block runs; see `open_node`.
 
@@ -134,7 +144,14 @@ async def open_model(
     """
     tenant = Tenant(settings or Settings(), game)
     async with open_node(
-        [tenant], wall_clock=wall_clock, panel=panel, seed=seed, host=host, port=port, key=key
+        [tenant],
+        wall_clock=wall_clock,
+        panel=panel,
+        seed=seed,
+        host=host,
+        port=port,
+        key=key,
+        faults=faults,
     ) as served:
         (server,) = served.servers
         yield ServedModel(
@@ -151,25 +168,24 @@ async def open_model(
 # ---------------------------------------------------------------- clients
 
 
-@define(eq=False)
-class _Client:
-    """A connected websocket, and what is still to be sent to it."""
-
-    number: int
-    scope: trio.CancelScope
-    queue: deque[str | Drop] = field(factory=deque)
-    _filled: trio.Event = field(factory=trio.Event)
-
-    def put(self, item: str | Drop) -> None:
-        if isinstance(item, Drop) or len(self.queue) < _QUEUE_FRAMES:
-            self.queue.append(item)
-            self._filled.set()
-
-    async def wait_for_work(self) -> None:
-        """Wait until something is to be sent."""
-        while not self.queue:
-            self._filled = trio.Event()
-            await self._filled.wait()
+def _read_token(mint: Mint, run: Run, token: str) -> Claims | None:
+    """Return the claims of a token that is brought, as faulty clocks and daemons see them."""
+    claims = mint.read(token)
+    if claims is None:
+        return None
+    # A clock that is ahead sees what a token says as so much longer ago.
+    skew = round(run.node_now(0.0))
+    claims = evolve(claims, iat=claims.iat - skew, exp=claims.exp - skew)
+    match run.refuse_token():
+        case None:
+            return claims
+        case Refusal.GARBLED.message:
+            return None
+        case Refusal.NO_CONNECT.message:
+            return evolve(claims, permissions=())
+        case _:
+            # Older than any boot, also that of a daemon which never was started anew.
+            return evolve(claims, iat=cast("int", ANCIENT))
 
 
 class _Service:
@@ -181,12 +197,14 @@ class _Service:
         panel: Panel,
         origins: Collection[str],
         on_frame: Callable[[str, str], None],
+        faults: Run,
     ) -> None:
         self.panel = panel
+        self._faults = faults
         self._node = node
         self._origins = origins
         self._begin = trio.current_time()
-        self._clients: dict[int, _Client] = {}
+        self._clients: dict[int, Client] = {}
         self._connected = 0
         # Set when something came in, so that the model may wake at another time than it said.
         self._news = trio.Event()
@@ -227,12 +245,14 @@ class _Service:
                 client = self._clients.get(number)
                 if client is None:
                     continue
+                now = trio.current_time()
                 if isinstance(output, Send):
-                    client.put(output.text)
+                    if client.behind < _QUEUE_FRAMES:
+                        client.send(output.text, now)
                     continue
                 del self._clients[number]
-                client.put(output)
-                client.scope.deadline = trio.current_time() + _PARTING_SECONDS
+                ends_at = client.end(output.code, output.reason, now)
+                client.scope.deadline = ends_at + _PARTING_SECONDS
 
     # ------------------------------------------------------------ calls
 
@@ -242,7 +262,7 @@ class _Service:
             try:
                 rewound = await serve_http(stream, self._answer)
                 if rewound is not None:
-                    await self._serve_websocket(rewound)
+                    await self._serve_websocket(rewound, stream)
             except* (trio.BrokenResourceError, trio.ClosedResourceError):
                 pass  # the client is gone; nobody is left to be told
             except* ConnectionClosed:
@@ -251,13 +271,20 @@ class _Service:
     def _answer(self, request: Request) -> Response | HangUp | SwitchProtocol:
         if request.path.startswith("/api/servers/"):
             return self._answer_upgrade(request)
+        if (instead := self._faults.answer(request.method, request.path)) is not None:
+            return evolve(instead, after_seconds=self._faults.call_seconds())
         try:
             body = _fields(request)
         except (ValueError, RecursionError):
             answer = error(400, "BadRequestHttpException", "The JSON in the body is malformed.")
         else:
             answer = self._ask_panel(request, body)
-        return Response(status=answer.status, body=answer.body, headers=answer.headers)
+        return Response(
+            status=answer.status,
+            body=answer.body,
+            headers=answer.headers,
+            after_seconds=self._faults.call_seconds(),
+        )
 
     def _ask_panel(self, request: Request, body: Any) -> Answer:
         scheme, _space, key = request.headers.get("authorization", "").partition(" ")
@@ -290,17 +317,19 @@ class _Service:
 
     # ------------------------------------------------------------ websockets
 
-    async def _serve_websocket(self, stream: RewoundStream) -> None:
+    async def _serve_websocket(self, rewound: RewoundStream, tcp: trio.SocketStream) -> None:
+        stream = SwitchedStream(self._faults.around(rewound))
         async with trio.open_nursery() as nursery:
             request = await wrap_server_stream(nursery, stream)
             socket = await request.accept()
-            stream.go_on()
+            rewound.go_on()
             self._connected += 1
-            client = _Client(self._connected, nursery.cancel_scope)
+            line = self._faults.line(self._connected, at=trio.current_time())
+            client = Client(self._connected, nursery.cancel_scope, line)
             self._clients[client.number] = client
             try:
                 self.tell(Opened(client.number), server=_server_in(request.path))
-                nursery.start_soon(self._write, client, socket, stream)
+                nursery.start_soon(self._write, client, socket, stream, tcp)
                 await self._read(client, socket)
                 if client.number not in self._clients:
                     await trio.sleep_forever()  # it is being dropped; the writer sees to that
@@ -309,32 +338,60 @@ class _Service:
                     self.tell(Closed(client.number))
                 nursery.cancel_scope.cancel()
 
-    async def _read(self, client: _Client, socket: WebSocketConnection) -> None:
+    async def _read(self, client: Client, socket: WebSocketConnection) -> None:
         """Take in what the client says until the connection ends; nothing here waits long."""
-        while True:
-            try:
-                message = await socket.get_message()
-            except ConnectionClosed:
-                return
-            if client.number in self._clients:
-                if isinstance(message, str):
-                    self.tell(Said(client.number, message))
+        async with trio.open_nursery() as nursery:
+            come, coming = trio.open_memory_channel[tuple[float, str | bytes]](math.inf)
+            if not client.line.is_plain:
+                nursery.start_soon(self._hear_later, client, coming)
+            while True:
+                try:
+                    message = await socket.get_message()
+                except ConnectionClosed:
+                    break
+                if client.line.is_plain:
+                    self._hear(client, message)
                 else:
-                    self.tell(SaidInBinary(client.number, message))
+                    come.send_nowait((client.line.hear_at(trio.current_time()), message))
+            # What is still under way gets there, although its sender is gone.
+            come.close()
+
+    async def _hear_later(
+        self, client: Client, coming: trio.MemoryReceiveChannel[tuple[float, str | bytes]]
+    ) -> None:
+        async for at, message in coming:
+            await trio.sleep_until(at)
+            self._hear(client, message)
+
+    def _hear(self, client: Client, message: str | bytes) -> None:
+        if client.number not in self._clients:
+            return
+        if isinstance(message, str):
+            self.tell(Said(client.number, message))
+        else:
+            self.tell(SaidInBinary(client.number, message))
 
     async def _write(
-        self, client: _Client, socket: WebSocketConnection, stream: trio.abc.Stream
+        self,
+        client: Client,
+        socket: WebSocketConnection,
+        stream: SwitchedStream,
+        tcp: trio.SocketStream,
     ) -> None:
         while True:
-            await client.wait_for_work()
-            item = client.queue.popleft()
-            if isinstance(item, Drop):
-                break
-            await socket.send_message(item)
-        if item.code == _ABNORMAL:
+            match await client.next():
+                case str() as text:
+                    await socket.send_message(text)
+                case Silence():
+                    stream.silence()
+                case End() as end:
+                    break
+        if end.is_reset:
+            await reset(tcp)
+        elif end.code == _ABNORMAL:
             await trio.aclose_forcefully(stream)
         else:
-            await socket.aclose(item.code, item.reason)
+            await socket.aclose(end.code, end.reason)
         client.scope.cancel()
 
 
