@@ -1,32 +1,28 @@
 """The fake node: a recording served to live clients, panel and daemon behind one address.
 
-Runs on real sockets and on the network in memory alike. What happens is the tape's decision;
-here is only who is connected, and the one task that lets the tape's time pass. A client that
-reads slowly holds up nobody: past a bound it misses frames, as it would with the real daemon.
+Runs on real sockets and on the network in memory alike. What happens is the tape's decision, who
+is connected is the connections' business; here the two meet, and the tape's time passes.
 """
 
 import math
 import secrets
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
 from contextlib import asynccontextmanager
 from typing import Final, Literal
 from uuid import uuid4
 
 import trio
 from attrs import evolve
-from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
-from wsproto.utilities import ProtocolError
 
 from automate.fake.clients import Client
-from automate.fake.faults.line import End, Silence
+from automate.fake.connections import QUEUE_FRAMES, Connections
 from automate.fake.faults.seeded import NO_FAULTS, Faults
-from automate.fake.faults.streams import SwitchedStream, reset
 from automate.fake.faults.tokens import EXPIRED, is_answer_to_auth
-from automate.fake.http import HangUp, Request, Response, RewoundStream, SwitchProtocol, serve_http
+from automate.fake.http import HangUp, Request, Response, SwitchProtocol
 from automate.fake.listening import listen, url_name
 from automate.fake.panel import FakePanel
 from automate.fake.replay import Replay
-from automate.fake.script import ABNORMAL, Kind, is_well_formed
+from automate.fake.script import Kind, is_well_formed
 from automate.fake.signals import Closed, Drop, Note, NoteKind, Opened, Output, Said, Send
 from automate.fake.tape import Tape
 from automate.fake.tokens import Tokens
@@ -37,12 +33,8 @@ from automate.wire.frame import unpack
 
 __all__ = ["Replay", "open_replay", "serve_replay"]
 
-# The longest sample recording is a quarter of this; a client that is behind by more is no reader.
-_QUEUE_FRAMES: Final = 16_384
 # At infinite speed the tape goes on when the quickest reader has no more than this to read.
 _SHALLOW_FRAMES: Final = 64
-# So long a client gets to read what was sent before it is dropped, or to answer a close frame.
-_PARTING_SECONDS: Final = 5
 
 
 async def serve_replay(
@@ -88,7 +80,7 @@ async def serve_replay(
         async with trio.open_nursery() as nursery:
             nursery.start_soon(node.let_time_pass)
             task_status.started(node.replay)
-            await trio.serve_listeners(node.serve, [listener])
+            await trio.serve_listeners(node.connections.serve, [listener])
 
 
 @asynccontextmanager
@@ -144,7 +136,7 @@ def _sole(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 
 class _Node:
-    """The sockets of one replay, and the panel beside them."""
+    """The host of one replay: its tape, and the panel beside it."""
 
     def __init__(
         self,
@@ -194,8 +186,7 @@ class _Node:
         self._is_instant = math.isinf(speed)
         self._wall_clock = wall_clock
         self._on_note = on_note
-        self._clients: dict[int, Client] = {}
-        self._connected = 0
+        self.connections = Connections(self, self._faults)
         # Set when something came in, so that the tape may wake at another time than it said.
         self._news = trio.Event()
 
@@ -218,7 +209,7 @@ class _Node:
     async def _wait_for_a_reader(self) -> None:
         """Wait until the quickest client has read nearly all."""
         await trio.lowlevel.checkpoint()
-        while readers := [client for client in self._clients.values() if client.is_reader]:
+        while readers := [client for client in self.connections.clients if client.is_reader]:
             if min(client.behind for client in readers) <= _SHALLOW_FRAMES:
                 return
             self._news = trio.Event()
@@ -228,28 +219,30 @@ class _Node:
         for output in outputs:
             match output:
                 case Send(sockets=sockets, text=text):
-                    for number in sockets:
-                        self._send(self._clients[number], text)
+                    for client in self._found(sockets):
+                        self._send(client, text)
                 case Drop(sockets=sockets, code=code, reason=reason):
-                    for number in sockets:
-                        client = self._clients.pop(number)
-                        ends_at = client.end(code, reason, trio.current_time())
-                        client.scope.deadline = ends_at + _PARTING_SECONDS
+                    for client in self._found(sockets):
+                        self.connections.drop(client, code, reason)
                 case Note():
                     self._tell(output)
         if self._tape.is_over:
             self.replay.ended.set()
         self.replay.changed.unpark_all()
 
+    def _found(self, numbers: Iterable[int]) -> Iterator[Client]:
+        for number in numbers:
+            if (client := self.connections.find(number)) is not None:
+                yield client
+
     def _send(self, client: Client, text: str) -> None:
         client.is_reader = True
         if self._is_expired(client) and not is_answer_to_auth(text):
             text = EXPIRED
-        if client.behind < _QUEUE_FRAMES:
-            client.send(text, trio.current_time())
+        if self.connections.send(client, text):
             return
         if not client.missed:
-            slow = f"client {client.number} is {_QUEUE_FRAMES} frames behind and misses some"
+            slow = f"client {client.number} is {QUEUE_FRAMES} frames behind and misses some"
             self._note(NoteKind.SLOW, slow)
         client.missed += 1
 
@@ -262,19 +255,8 @@ class _Node:
 
     # ------------------------------------------------------------ connections
 
-    async def serve(self, stream: trio.SocketStream) -> None:
-        """Serve one connection, whatever it turns out to be, until it ends."""
-        async with stream:
-            try:
-                rewound = await serve_http(stream, self._answer)
-                if rewound is not None:
-                    await self._serve_websocket(rewound, stream)
-            except* (trio.BrokenResourceError, trio.ClosedResourceError):
-                pass  # the client is gone; nobody is left to be told
-            except* (ConnectionClosed, ProtocolError):
-                pass  # it closed in the middle, or broke the protocol and has been told
-
-    def _answer(self, request: Request) -> Response | HangUp | SwitchProtocol:
+    def answer(self, request: Request) -> Response | HangUp | SwitchProtocol:
+        """Answer for the panel, or as the node does before a websocket."""
         if request.path.startswith("/api/servers/"):
             return self._answer_upgrade(request)
         now = self._wall_clock()
@@ -293,89 +275,32 @@ class _Node:
             request_id=str(uuid4()),
         )
 
-    async def _serve_websocket(self, rewound: RewoundStream, tcp: trio.SocketStream) -> None:
-        stream = SwitchedStream(self._faults.around(rewound))
-        async with trio.open_nursery() as nursery:
-            request = await wrap_server_stream(nursery, stream)
-            socket = await request.accept()
-            rewound.go_on()
-            self._connected += 1
-            line = self._faults.line(self._connected, at=trio.current_time())
-            client = Client(self._connected, nursery.cancel_scope, line)
-            self._clients[client.number] = client
-            try:
-                self._take_in(Opened(client.number))
-                nursery.start_soon(self._write, client, socket, stream, tcp)
-                await self._read(client, socket)
-                if client.number not in self._clients:
-                    await trio.sleep_forever()  # it is being dropped; the writer sees to that
-            finally:
-                if self._clients.pop(client.number, None) is not None:
-                    self._take_in(Closed(client.number))
-                nursery.cancel_scope.cancel()
+    # ------------------------------------------------------------ clients
 
-    async def _read(self, client: Client, socket: WebSocketConnection) -> None:
-        """Take in what the client says until the connection ends; nothing here waits long."""
-        async with trio.open_nursery() as nursery:
-            come, coming = trio.open_memory_channel[tuple[float, str]](math.inf)
-            if not client.line.is_plain:
-                nursery.start_soon(self._hear_later, client, coming)
-            while True:
-                try:
-                    message = await socket.get_message()
-                except ConnectionClosed:
-                    break
-                # Newer daemons drop binary frames in silence (PROBED 7.5).
-                if not isinstance(message, str):
-                    continue
-                if client.line.is_plain:
-                    self._hear(client, message)
-                else:
-                    come.send_nowait((client.line.hear_at(trio.current_time()), message))
-            # What is still under way gets there, although its sender is gone.
-            come.close()
+    def opened(self, client: Client, path: str) -> None:
+        """Take in a new connection."""
+        self._take_in(Opened(client.number))
 
-    async def _hear_later(
-        self, client: Client, coming: trio.MemoryReceiveChannel[tuple[float, str]]
-    ) -> None:
-        async for at, message in coming:
-            await trio.sleep_until(at)
-            self._hear(client, message)
-
-    def _hear(self, client: Client, message: str) -> None:
-        if client.number not in self._clients:
+    def said(self, client: Client, message: str | bytes) -> None:
+        """Take in what a client says; newer daemons drop binary frames in silence (PROBED 7.5)."""
+        if not isinstance(message, str):
             return
         if self._is_expired(client) and unpack(message)[0] != Kind.AUTH:
             client.send(EXPIRED, trio.current_time())
             return
         self._take_in(Said(client.number, message, self._refusal(client, message)))
 
-    async def _write(
-        self,
-        client: Client,
-        socket: WebSocketConnection,
-        stream: SwitchedStream,
-        tcp: trio.SocketStream,
-    ) -> None:
-        while True:
-            match await client.next():
-                case str() as text:
-                    await socket.send_message(text)
-                    self._news.set()
-                case Silence(by=by):
-                    self._note(NoteKind.FAULT, f"client {client.number}: {by}")
-                    stream.silence()
-                case End() as end:
-                    break
-        if end.by is not None:
-            self._note(NoteKind.FAULT, f"client {client.number}: {end.by}")
-        if end.is_reset:
-            await reset(tcp)
-        elif end.code == ABNORMAL:
-            await trio.aclose_forcefully(stream)
-        else:
-            await socket.aclose(end.code, end.reason)
-        client.scope.cancel()
+    def closed(self, client: Client) -> None:
+        """Take in that a connection is over."""
+        self._take_in(Closed(client.number))
+
+    def wrote(self) -> None:
+        """Look again: at infinite speed the tape goes on as the quickest client reads."""
+        self._news.set()
+
+    def faulted(self, client: Client, by: str) -> None:
+        """Note what a fault did."""
+        self._note(NoteKind.FAULT, f"client {client.number}: {by}")
 
     def _take_in(self, happened: Opened | Said | Closed) -> None:
         self._carry_out(self._tape.handle(happened, trio.current_time()))

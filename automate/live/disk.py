@@ -65,6 +65,7 @@ class PatientWriter(RecordingWriter):
             if self._error is not None:
                 raise self._error
             is_full = self._waiting > self._limit
+            was_idle = not self._waiting
         if is_full:
             count = self._buffer.count(b"\n")
             self.dropped += count
@@ -73,7 +74,9 @@ class PatientWriter(RecordingWriter):
             return
         self._hand_over()
         with self._lock:
-            self._lock.wait_for(lambda: not self._waiting, _PATIENCE_SECONDS)
+            # A disk that hangs is waited for once, and not at each flush of each recording.
+            if was_idle:
+                self._lock.wait_for(lambda: not self._waiting, _PATIENCE_SECONDS)
             if self._error is not None:
                 raise self._error
 

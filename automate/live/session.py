@@ -22,8 +22,8 @@ from automate.machine import link
 from automate.machine.conversation import Conversation, concerns
 from automate.machine.outbox import HOLD_LIMIT
 from automate.machine.seen_lines import SeenLines
-from automate.wire.codec import encode_client
-from automate.wire.messages import ClientMessage, SendLogs
+from automate.wire.codec import decode_client, encode_client
+from automate.wire.messages import ClientMessage, SendCommand, SendLogs, SetState
 
 __all__ = ["Session", "TokenSource"]
 
@@ -261,6 +261,11 @@ class Session:
         else:
             self._listener.closed(now, "server", ended.code, ended.reason)
             self._tell(ended)
+        # The node had stopped reading: what it was never given is not told as sent.
+        for text in connection.outgoing:
+            message = decode_client(text)
+            if isinstance(message, SendCommand | SetState):
+                self._listener.not_sent(now, message, "the node took nothing more")
 
     async def _carry(self, connection: _Connection, node_socket: NodeSocket) -> None:
         """Read, send and ping until the connection ends."""

@@ -31,6 +31,7 @@ class TestRun:
         self.accepted: list[Path] = []
         self.transcripts: set[Path] = set()
         self._config = config
+        self._looked_through: dict[Path, list[str]] = {}
         self._sweeps: dict[str, tuple[int, list[str]]] = {}
         self._named: set[str] = set()
         self._modules: set[Path] = set()
@@ -75,6 +76,14 @@ class TestRun:
                 pytrace=False,
             )
         return options.automate_panel, key, options.automate_server
+
+    def leaks_in_recording(self, path: Path) -> list[str]:
+        """Return what secrets are in a recording; it is looked through once in a run."""
+        from automate.testing.leaks import leaks_in
+
+        if path not in self._looked_through:
+            self._looked_through[path] = leaks_in(path)
+        return self._looked_through[path]
 
     def outgrow(self, name: str, *, did_more: bool) -> None:
         """Remember whether a test did what its recording does not hold."""
@@ -130,7 +139,7 @@ class TestRun:
         if cache is not None and self._is_used and not hasattr(self._config, "workerinput"):
             cache.set(_OUTGROWN, sorted(self._outgrown | self._outgrew))
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+    def pytest_terminal_summary(self, terminalreporter: "pytest.TerminalReporter") -> None:
         """Tell what was written, and what no test uses."""
         lines = [f"saved: {self._shown(path)}" for path in self.saved]
         lines += [f"accepted: {self._shown(path)}" for path in self.accepted]

@@ -180,7 +180,10 @@ class Use:
         from automate.testing.leaks import leaks_in, leaks_under
 
         known = [] if self.node is None else [self.node.key]
-        leaks = [leak for path in self._files() for leak in leaks_in(path, known=known)]
+        leaks = [leak for path in self._written() for leak in leaks_in(path, known=known)]
+        name = self.recording_name()
+        if name is not None and not self.is_live:
+            leaks += self.run.leaks_in_recording(self.run.shelf.path(name))
         folder = getattr(self.item, "funcargs", {}).get("tmp_path")
         if isinstance(folder, Path):
             leaks += leaks_under(folder, known=known)
@@ -189,13 +192,9 @@ class Use:
             more = f"\n  and {len(leaks) - 10} more" if len(leaks) > 10 else ""
             pytest.fail(f"secrets have reached files:\n{shown}{more}", pytrace=False)
 
-    def _files(self) -> list[Path]:
+    def _written(self) -> list[Path]:
         files = [] if self.transcripts is None else list(self.transcripts.used)
-        if self.plan is not None:
-            files.append(self.plan.draft if self.plan.is_live else self.plan.path)
-        elif (name := self.recording_name()) is not None:
-            files.append(self.run.shelf.path(name))
-        return files
+        return [*files, self.plan.draft] if self.plan is not None and self.is_live else files
 
 
 # Set at collection for the tests that use the plugin, and for no others.

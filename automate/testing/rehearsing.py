@@ -35,7 +35,7 @@ def rehearse(
     recipes: RecipesLike,
     recording: RecordingLike,
     *,
-    asks: Iterable[Ask | str] = (),
+    asks: Iterable[Ask | tuple[str, float] | str] = (),
     start_at: datetime | str | None = None,
     after_seconds: float = AFTER_SECONDS,
 ) -> Transcript:
@@ -43,8 +43,9 @@ def rehearse(
 
     *recipes* are recipes, files or folders of them; *recording* is the name of one in the
     recordings folder, a path, or one that was built. *asks* are requests like
-    ``"backup before stop@3"``: a recipe, and the second at which it is asked for. The wall clock
-    starts at *start_at*, in UTC if it names no zone, or at the recording's own start.
+    ``"backup before stop@3"`` or ``("backup before stop", 3)``: a recipe, and the second at
+    which it is asked for. The wall clock starts at *start_at*, in UTC if it names no zone, or
+    at the recording's own start.
 
     Raises:
         UsageError: there is no such recording, or no recipe of that name.
@@ -127,9 +128,11 @@ def _check_names(recipes: Sequence[Recipe]) -> None:
             raise UsageError(f"two recipes are called {name!r}; give each its own name")
 
 
-def _ask(wish: Ask | str) -> Ask:
+def _ask(wish: Ask | tuple[str, float] | str) -> Ask:
     if isinstance(wish, Ask):
         return wish
+    if isinstance(wish, tuple):
+        return Ask(*wish)
     name, at, seconds = wish.rpartition("@")
     try:
         moment = float(seconds)

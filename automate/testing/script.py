@@ -10,6 +10,7 @@ from typing import Any, Final, Self
 
 from attrs import evolve, frozen
 
+from automate.errors import UsageError
 from automate.fake.model import frames
 from automate.testing import course
 from automate.testing.pen import EXPIRED, REVOKED, Pen
@@ -62,6 +63,14 @@ class Script(Sheet):
     def wait(self, seconds: float) -> Self:
         """Nothing happens for so long; with *with_stats* the daemon reports each second."""
         return self.grown(self.pen("wait", seconds))
+
+    def until(self, at: float) -> Self:
+        """Nothing happens until *at*, in seconds since the beginning."""
+        if at < self.seconds:
+            raise UsageError(
+                f"Script {self.title!r}: until({at:g}): it is {self.seconds:g} s long already"
+            )
+        return self.grown(self.pen("until", at - self.situation.t))
 
     # ------------------------------------------------------------ power
 

@@ -11,7 +11,7 @@ from attrs import evolve, field, frozen
 
 from automate.engine.rehearsal import Act, Transcript
 from automate.machine.actions import Traced
-from automate.testing.transcripts import act_line, endings, title_line, traced_line
+from automate.testing.transcripts import act_line, act_words, endings, title_line, traced_line
 from automate.wire.messages import PowerAction, SendCommand, SetState
 
 __all__ = ["Found", "Timeline"]
@@ -60,6 +60,14 @@ class Timeline:
         self.transcript = transcript
         self.moments = _moments(transcript)
         self._accounted: set[int] = set()
+
+    @property
+    def acts(self) -> list[tuple[float, str]]:
+        """All that was done, in words, at its moments to 4 decimals: for one assert of it all."""
+        return [
+            (round(act.at, 4), f"{act_words(act)}{' (unconfirmed)' if act.unconfirmed else ''}")
+            for act in self.transcript.acts
+        ]
 
     # ------------------------------------------------------------ things done
 

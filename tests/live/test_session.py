@@ -149,6 +149,47 @@ async def test_commands_go_out_in_order_or_come_back(
     ]
 
 
+async def test_what_a_node_that_stopped_reading_never_got_comes_back(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    async def part(actor: Actor) -> None:
+        await actor.let_in()
+        await trio.sleep(5)
+        await actor.vanish()
+
+    node = Node(nursery, part)
+
+    class Full:
+        def __init__(self, inner: NodeSocket) -> None:
+            self.receive, self._send, self.ping = inner.receive, inner.send, inner.ping
+
+        async def send(self, text: str) -> None:
+            if "send command" in text:
+                await trio.sleep_forever()
+            await self._send(text)
+
+    @asynccontextmanager
+    async def connect(url: str, origin: str) -> AsyncIterator[NodeSocket]:
+        async with node.connect(url, origin) as inner:
+            yield Full(inner)
+
+    diary = Diary()
+    session = Session("a1b2c3d4", Tokens(), listener=diary, connect=connect)
+    for command in ("one", "two"):
+        session.send(SendCommand(command))
+    session.send(SetState("stop"))
+    with trio.move_on_after(5.5):
+        await session.run()
+
+    assert [words for words in diary.words if "sen" in words or words.startswith("down")] == [
+        "> send logs",
+        "> send command one",
+        "down: the connection broke",
+        "not sent: two: the node took nothing more",
+        "not sent: stop: the node took nothing more",
+    ]
+
+
 async def test_a_silent_node_is_taken_for_dead_after_its_missing_pong(
     autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:

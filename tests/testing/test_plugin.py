@@ -8,6 +8,7 @@ import pytest
 
 # What inner runs import is forgotten after each: imported here, it is there for all of them.
 from automate.fake.node import Replay
+from automate.recording.format import ServerFrame, encode_entry, encode_header
 from automate.testing import Script
 
 HELLO = """
@@ -484,6 +485,10 @@ def test_a_secret_in_a_file_fails_the_test(project: pytest.Pytester) -> None:
             token = "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjE3OTU0NTk3NTN9.s5x-Yc_0TqA"
             transcripts.check([f"auth {token}"])
 
+        @pytest.mark.recording("leaky")
+        def test_recording(recording):
+            pass
+
         @pytest.mark.recording("crash-recovered")
         async def test_clean(node, tmp_path):
             (tmp_path / "notes.txt").write_text("<key:1>")
@@ -492,14 +497,22 @@ def test_a_secret_in_a_file_fails_the_test(project: pytest.Pytester) -> None:
         """
     )
 
+    leaky = Script("leaky").online().recording
+    (project.path / "recordings" / "leaky.jsonl").write_bytes(
+        encode_header(leaky.header)
+        + encode_entry(ServerFrame(0.0, "console output", ["key=pacc_Zr4tN0aVwQ1uKx8yB2mC5dE7f"]))
+    )
+
     result = project.runpytest_inprocess("--update-transcripts")
 
-    assert outcome(result) == {"passed": 1, "failed": 2}
+    assert outcome(result) == {"passed": 1, "failed": 3}
     result.stdout.fnmatch_lines(
         [
             "secrets have reached files:",
             "  *notes.txt:2: an API key is written here",
             "E *AssertionError: a token is in this transcript, so that it is not accepted in *",
+            "secrets have reached files:",
+            "  *leaky.jsonl:2: an API key is written here",
         ]
     )
     assert not list(project.path.glob("transcripts/*/test_transcript.txt"))

@@ -68,7 +68,10 @@ def test_the_clock_and_the_time_after_the_end_can_be_set() -> None:
 
 
 def test_a_request_is_a_value_or_words() -> None:
-    assert rehearse(TELL, FALL, asks=[Ask("tell", 2.0)]) == rehearse(TELL, FALL, asks=["tell@2"])
+    asked = [rehearse(TELL, FALL, asks=[one]) for one in (Ask("tell", 2), ("tell", 2), "tell@2")]
+
+    assert [round(act.at, 4) for act in asked[0].acts] == [2, 6.0026]
+    assert asked == asked[:1] * 3
 
 
 @pytest.mark.parametrize("wish", ["tell", "@3", "tell@", "tell@soon", "tell@-1", "tell@inf"])

@@ -14,12 +14,12 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automate import Crashed, Recipe, Start
+from automate import Crashed, Recipe, Start, Wait
 from automate.errors import UsageError
 from automate.fake.tape import Tape
 from automate.recording.format import ServerFrame
 from automate.recording.reader import read_recording
-from automate.testing import Game, Script, rehearse
+from automate.testing import Game, Script, Timeline, rehearse
 from automate.wire.messages import SendCommand, SetState, Unknown
 from tests.testing.shapes import shape
 
@@ -224,6 +224,19 @@ def test_stats_come_once_a_second_while_somebody_wants_them() -> None:
     assert {round(b - a, 3) for a, b in pairwise(moments[:11])} == {1.003}
 
 
+def test_a_moment_can_be_named() -> None:
+    """As in a row of crashes, each answered by a start ten seconds later."""
+    script = Script(crash_detection=False).online()
+    for at in (100, 200):
+        script = script.until(at).crash().until(at + 40).start(asked=False)
+
+    late = Recipe("late", when=Crashed(), then=[Wait(seconds=10), Start()])
+    assert Timeline(rehearse(late, script)).acts == [
+        (110.0, "set state start"),
+        (210.0, "set state start"),
+    ]
+
+
 def test_the_prefix_of_the_log_tells_the_time() -> None:
     script = Script(started_at=datetime(2026, 5, 1, 23, 59, 50)).online()
 
@@ -241,6 +254,7 @@ def test_the_prefix_of_the_log_tells_the_time() -> None:
         (lambda: Script().online().start(), "expected a server that is offline, but it is running"),
         (lambda: Script().online().back(), "there is a connection; break it with lost()"),
         (lambda: Script().online().lost().expires(), "there is no connection; make one"),
+        (lambda: Script().online().until(5).until(4), "until(4): it is 5 s long already"),
         (lambda: Script().online().wait(-1), "a pause of 0 seconds or more, found -1"),
     ],
 )

@@ -73,6 +73,18 @@ def test_a_night_in_sentences(night: Timeline) -> None:
     Timeline(QUIET).nothing()
 
 
+def test_all_that_was_done_is_a_list(night: Timeline) -> None:
+    assert night.acts == [
+        (5.0, "send command save-off"),
+        (5.0, "send command save-all"),
+        (9.5, "backup nightly"),
+        (14.2632, "notify arena crashed (exit code 3)"),
+        (14.2632, "set state start (unconfirmed)"),
+        (20.0, "send command stop"),
+        (21.0, "call alarm.ring"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("claim", "expected", "found"),
     [

@@ -1,10 +1,9 @@
 """The model served to live clients: panel and node behind one address, on any trio network.
 
-What is said is decided by `Node` and `Panel`; here is only who is connected, and the one task
-that lets their time pass. With a real program in it, the game tells what it does by `emit`.
+What is said is decided by `Node` and `Panel`, who is connected is the connections' business; here
+they meet, and their time passes. With a real program in it, the game tells what it does by `emit`.
 """
 
-import math
 import secrets
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
@@ -16,15 +15,13 @@ from uuid import uuid4
 import msgspec
 import trio
 from attrs import evolve
-from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
 
 from automate.errors import UsageError
 from automate.fake.clients import Client
-from automate.fake.faults.line import End, Silence
+from automate.fake.connections import Connections
 from automate.fake.faults.seeded import NO_FAULTS, Faults, Run
-from automate.fake.faults.streams import SwitchedStream, reset
 from automate.fake.faults.tokens import Refusal
-from automate.fake.http import HangUp, Request, Response, RewoundStream, SwitchProtocol, serve_http
+from automate.fake.http import HangUp, Request, Response, SwitchProtocol
 from automate.fake.model.answers import Answer, error
 from automate.fake.model.claims import ANCIENT, Claims
 from automate.fake.model.game import Game, Telling
@@ -47,11 +44,6 @@ from automate.fake.upgrade import answer_upgrade
 
 __all__ = ["ServedModel", "ServedNode", "Tenant", "open_model", "open_node"]
 
-_ABNORMAL: Final = 1006
-# A client that is behind by more is no reader, and misses frames, as at a real node.
-_QUEUE_FRAMES: Final = 16_384
-# So long a client gets to read what was sent before it is dropped, or to answer a close frame.
-_PARTING_SECONDS: Final = 5
 _OWNER: Final = "7d9f1c2e-5a40-4b7e-8f63-0c1d2e3f4a5b"
 # PROTOCOL 1: a client key's prefix, with 11 and 32 random letters behind it.
 _KEY_PREFIXES: Final = {Kind.PTERODACTYL: "ptlc_", Kind.PELICAN: "pacc_"}
@@ -112,7 +104,7 @@ async def open_node(
         service = _Service(node, Panel(node, settings, mint), origins, on_frame, run)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(service.let_time_pass)
-            nursery.start_soon(trio.serve_listeners, service.serve, [listener])
+            nursery.start_soon(trio.serve_listeners, service.connections.serve, [listener])
             yield ServedNode(
                 panel_url=settings.url,
                 node_url=settings.node_url,
@@ -189,7 +181,7 @@ def _read_token(mint: Mint, run: Run, token: str) -> Claims | None:
 
 
 class _Service:
-    """The sockets of a node, and the panel beside them; *origins* are the panel's addresses."""
+    """The host of a node and the panel beside it; *origins* are the panel's addresses."""
 
     def __init__(
         self,
@@ -204,8 +196,7 @@ class _Service:
         self._node = node
         self._origins = origins
         self._begin = trio.current_time()
-        self._clients: dict[int, Client] = {}
-        self._connected = 0
+        self.connections = Connections(self, faults)
         # Set when something came in, so that the model may wake at another time than it said.
         self._news = trio.Event()
         for server, world in node.worlds.items():
@@ -242,33 +233,19 @@ class _Service:
     def _carry_out(self, outputs: Collection[Send | Drop]) -> None:
         for output in outputs:
             for number in output.sockets:
-                client = self._clients.get(number)
+                client = self.connections.find(number)
                 if client is None:
                     continue
-                now = trio.current_time()
                 if isinstance(output, Send):
-                    if client.behind < _QUEUE_FRAMES:
-                        client.send(output.text, now)
-                    continue
-                del self._clients[number]
-                ends_at = client.end(output.code, output.reason, now)
-                client.scope.deadline = ends_at + _PARTING_SECONDS
+                    # One that is too far behind misses frames, as at a real node.
+                    self.connections.send(client, output.text)
+                else:
+                    self.connections.drop(client, output.code, output.reason)
 
     # ------------------------------------------------------------ calls
 
-    async def serve(self, stream: trio.SocketStream) -> None:
-        """Serve one connection, whatever it turns out to be, until it ends."""
-        async with stream:
-            try:
-                rewound = await serve_http(stream, self._answer)
-                if rewound is not None:
-                    await self._serve_websocket(rewound, stream)
-            except* (trio.BrokenResourceError, trio.ClosedResourceError):
-                pass  # the client is gone; nobody is left to be told
-            except* ConnectionClosed:
-                pass  # it closed in the middle, or broke the protocol and has been told
-
-    def _answer(self, request: Request) -> Response | HangUp | SwitchProtocol:
+    def answer(self, request: Request) -> Response | HangUp | SwitchProtocol:
+        """Answer for the panel, or as the node does before a websocket."""
         if request.path.startswith("/api/servers/"):
             return self._answer_upgrade(request)
         if (instead := self._faults.answer(request.method, request.path)) is not None:
@@ -315,84 +292,28 @@ class _Service:
             request_id=request_id,
         )
 
-    # ------------------------------------------------------------ websockets
+    # ------------------------------------------------------------ clients
 
-    async def _serve_websocket(self, rewound: RewoundStream, tcp: trio.SocketStream) -> None:
-        stream = SwitchedStream(self._faults.around(rewound))
-        async with trio.open_nursery() as nursery:
-            request = await wrap_server_stream(nursery, stream)
-            socket = await request.accept()
-            rewound.go_on()
-            self._connected += 1
-            line = self._faults.line(self._connected, at=trio.current_time())
-            client = Client(self._connected, nursery.cancel_scope, line)
-            self._clients[client.number] = client
-            try:
-                self.tell(Opened(client.number), server=_server_in(request.path))
-                nursery.start_soon(self._write, client, socket, stream, tcp)
-                await self._read(client, socket)
-                if client.number not in self._clients:
-                    await trio.sleep_forever()  # it is being dropped; the writer sees to that
-            finally:
-                if self._clients.pop(client.number, None) is not None:
-                    self.tell(Closed(client.number))
-                nursery.cancel_scope.cancel()
+    def opened(self, client: Client, path: str) -> None:
+        """Take in a new connection."""
+        self.tell(Opened(client.number), server=_server_in(path))
 
-    async def _read(self, client: Client, socket: WebSocketConnection) -> None:
-        """Take in what the client says until the connection ends; nothing here waits long."""
-        async with trio.open_nursery() as nursery:
-            come, coming = trio.open_memory_channel[tuple[float, str | bytes]](math.inf)
-            if not client.line.is_plain:
-                nursery.start_soon(self._hear_later, client, coming)
-            while True:
-                try:
-                    message = await socket.get_message()
-                except ConnectionClosed:
-                    break
-                if client.line.is_plain:
-                    self._hear(client, message)
-                else:
-                    come.send_nowait((client.line.hear_at(trio.current_time()), message))
-            # What is still under way gets there, although its sender is gone.
-            come.close()
-
-    async def _hear_later(
-        self, client: Client, coming: trio.MemoryReceiveChannel[tuple[float, str | bytes]]
-    ) -> None:
-        async for at, message in coming:
-            await trio.sleep_until(at)
-            self._hear(client, message)
-
-    def _hear(self, client: Client, message: str | bytes) -> None:
-        if client.number not in self._clients:
-            return
+    def said(self, client: Client, message: str | bytes) -> None:
+        """Take in what a client says."""
         if isinstance(message, str):
             self.tell(Said(client.number, message))
         else:
             self.tell(SaidInBinary(client.number, message))
 
-    async def _write(
-        self,
-        client: Client,
-        socket: WebSocketConnection,
-        stream: SwitchedStream,
-        tcp: trio.SocketStream,
-    ) -> None:
-        while True:
-            match await client.next():
-                case str() as text:
-                    await socket.send_message(text)
-                case Silence():
-                    stream.silence()
-                case End() as end:
-                    break
-        if end.is_reset:
-            await reset(tcp)
-        elif end.code == _ABNORMAL:
-            await trio.aclose_forcefully(stream)
-        else:
-            await socket.aclose(end.code, end.reason)
-        client.scope.cancel()
+    def closed(self, client: Client) -> None:
+        """Take in that a connection is over."""
+        self.tell(Closed(client.number))
+
+    def wrote(self) -> None:
+        """Do nothing: the model's time does not depend on who reads."""
+
+    def faulted(self, client: Client, by: str) -> None:
+        """Do nothing: whoever put the fault there sees what it does."""
 
 
 def _server_in(path: str) -> str:
