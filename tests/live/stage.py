@@ -18,6 +18,7 @@ from automate.live.answers import Server, Token
 from automate.live.listener import Listener
 from automate.live.websocket import NodeSocket, socket_over
 from automate.wire.codec import canonical_server
+from automate.wire.frame import unpack
 from automate.wire.messages import ClientMessage
 
 URL = "ws://node.example.com:8080/api/servers/a1b2c3d4-0001-4000-8000-000000000001/ws"
@@ -142,8 +143,14 @@ class Tokens:
 
 
 def in_short(texts: Sequence[str]) -> str:
-    events = [json.loads(text) for text in texts]
-    return ", ".join(": ".join([each["event"], *each.get("args", [])]) for each in events)
+    return ", ".join(map(_short, texts))
+
+
+def _short(text: str) -> str:
+    event, args = unpack(text)
+    if event is None:
+        return repr(text)
+    return ": ".join([event, *map(str, args if isinstance(args, list) else [])])
 
 
 class Diary(Listener):

@@ -10,13 +10,13 @@ import trio
 from attrs import frozen
 from trio.testing import MockClock
 
-from automate.errors import AutomateError
+from automate.errors import AutomateError, PanelError
 from automate.fake.model.office import PanelSettings
 from automate.fake.model.serving import ServedModel, open_model
 from automate.fake.model.settings import Kind, Settings
 from automate.fake.model.signals import ConditionChanged, NodeStarted, NodeStopped, PowerAsked
 from automate.fake.network import memory_network
-from automate.live.panel import Call, Panel
+from automate.live.panel import Call, Panel, PanelKind
 from automate.live.session import Session
 from automate.wire.messages import PowerAction, SendCommand, SendStats, SetState
 from tests.live.stage import Diary
@@ -29,6 +29,7 @@ class Scene:
     """A session at work, and the model it is connected to."""
 
     served: ServedModel
+    panel: Panel
     session: Session
     diary: Diary
     calls: list[tuple[float, str, int]]
@@ -79,6 +80,7 @@ async def living(
             settings=settings or Settings(kind=kind),
             panel=PanelSettings(**panel),
             seed=1,
+            key="ptlc_it" if kind is Kind.PTERODACTYL else "pacc_it",
         ) as served,
         httpx.AsyncClient(limits=httpx.Limits(keepalive_expiry=None)) as client,
         Panel(served.panel_url, served.key, client=client, on_call=note) as live_panel,
@@ -87,7 +89,7 @@ async def living(
         session = Session(served.server, live_panel, listener=diary)
         nursery.start_soon(run, session)
         await trio.sleep(1)
-        yield Scene(served, session, diary, calls, errors)
+        yield Scene(served, live_panel, session, diary, calls, errors)
         nursery.cancel_scope.cancel()
 
 
@@ -204,7 +206,7 @@ async def test_a_full_node_is_tried_again_until_somebody_leaves(
     settings = Settings(kind=Kind.PELICAN, sockets_limit=1)
     async with living(Kind.PELICAN, settings=settings) as scene:
         diary = Diary()
-        second = Session(scene.served.server, scene.session._panel, listener=diary)
+        second = Session(scene.served.server, scene.panel, listener=diary)
         with trio.move_on_after(25):
             await second.run()
 
@@ -225,3 +227,61 @@ async def test_forty_commands_at_once_run_in_order_and_nothing_is_dropped(
     ran = [line for line in scene.heard("console output") if "[Server] " in line]
     assert ran == [f"[Server thread/INFO]: [Server] {number}" for number in range(40)]
     assert scene.heard("throttled") == []
+
+
+@BOTH
+async def test_each_way_in_which_no_backup_comes_is_told_apart(
+    kind: Kind, autojump_clock: MockClock
+) -> None:
+    said = []
+
+    async def ask(scene: Scene) -> None:
+        try:
+            await scene.panel.create_backup(scene.served.server, "x")
+        except AutomateError as error:
+            said.append(str(error).removeprefix(f"{scene.served.panel_url}: "))
+        else:
+            said.append("asked for")
+
+    async with living(kind) as scene:
+        scene.served.tell(NodeStopped())
+        await ask(scene)
+    async with living(kind, backup_limit=2) as scene:
+        for _ in range(3):
+            await ask(scene)
+        await trio.sleep(601)
+        await ask(scene)
+
+    about = f"make a backup of server {scene.served.server}"
+    limit = "Only 2 backups may be generated within a 600 second span of time."
+    down, one, two, too_soon, too_many = said
+    assert "the panel got no good answer from the node" in down
+    assert "it may have been done all the same" in down
+    assert (one, two) == ("asked for", "asked for")
+    assert too_soon.startswith(
+        f"can't {about}, the panel allows no more of it for now (429: {limit}); try again in "
+    )
+    assert too_many == (
+        f"can't {about} (400: Cannot create a new backup, this server has reached its limit of 2 "
+        "backups.)"
+    )
+
+
+@BOTH
+async def test_a_node_that_is_down_is_told_in_each_panels_way(
+    kind: Kind, autojump_clock: MockClock
+) -> None:
+    """PROTOCOL 9: an error of one panel, a state of the other."""
+    async with living(kind) as scene:
+        scene.served.tell(NodeStopped())
+        try:
+            resources = await scene.panel.resources(scene.served.server)
+            found = f"{resources.state} {resources.power}"
+        except PanelError as error:
+            found = f"{error.status}"
+        is_named = await scene.panel.kind()
+
+    assert (found, is_named) == {
+        Kind.PTERODACTYL: ("504", PanelKind.PTERODACTYL),
+        Kind.PELICAN: ("missing None", PanelKind.PELICAN),
+    }[kind]
