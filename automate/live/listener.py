@@ -24,9 +24,9 @@ class Listener:
     def heard(self, at: float, texts: Sequence[str]) -> None:
         """The server said *texts*, console lines that it only repeated left out.
 
-        After a connection is made, or a token is good again, the last lines are asked for. Those
-        that were never seen (missed in the gap, or said before we came) are told here, up to a
-        second later; all other frames at once.
+        On each new connection the last lines are asked for. Those that were never seen (missed in
+        the gap, or said before we came) are told here, up to a second later; all other frames at
+        once.
         """
 
     def sent(self, at: float, text: str) -> None:

@@ -270,7 +270,9 @@ class Conversation(Steps):
         if not was_blind:
             return []
         # Nothing is told again by itself: a server that went offline meanwhile would be silent.
-        outbox.ask(m.SendStats.event, m.SendLogs.event)
+        # The lines of the meantime stay lost, and the gap is known: an answer to `send logs` is
+        # expected only on a new connection, and would pass for new lines here.
+        outbox.ask(m.SendStats.event)
         return [Sighted()]
 
     def _is_settled(self, now: float) -> bool:

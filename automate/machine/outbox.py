@@ -27,8 +27,9 @@ SPACING_SECONDS = 0.1
 # So long a `throttled` may take to come back; what was sent before is not what it is about.
 _ECHO_SECONDS = 5.0
 _TRIES = 5
-# A dropped question is asked again when the daemon's bucket has surely filled up by one.
-_ASK_AGAIN_SECONDS = {SendLogs.event: 6.0, SendStats.event: 2.0}
+# A dropped question for the stats is asked again when the daemon's bucket has surely filled up by
+# one. That for the logs is not: its answer would come when nobody expects old lines any more.
+_ASK_AGAIN_SECONDS = 2.0
 _QUESTIONS: dict[str, ClientMessage] = {
     SendLogs.event: SendLogs(),
     SendStats.event: SendStats(),
@@ -143,7 +144,8 @@ class Outbox:
         self.sent.remove(dropped)
         event = dropped.message.event
         if dropped.message is _QUESTIONS.get(event):
-            self.questions[event] = now + _ASK_AGAIN_SECONDS[event]
+            if event == SendStats.event:
+                self.questions[event] = now + _ASK_AGAIN_SECONDS
         elif dropped.tries >= _TRIES or now - dropped.asked_at > HOLD_SECONDS:
             return NotSent(dropped.message, "the daemon dropped it: too many in a short time")
         else:

@@ -55,8 +55,8 @@ class Node:
     """A panel and a node, and in them one *server*; *key* opens the panel.
 
     *replay* is what plays the recording, where one is played; *model* is the model, where there
-    is one. Seconds are those of the
-    recording's clock, as long as its replay does not stand still.
+    is one. Seconds are those of the recording's clock, as long as its replay does not stand
+    still.
     """
 
     def __init__(

@@ -253,7 +253,6 @@ async def test_a_token_that_runs_out_is_replaced_on_the_way(
         "sighted",
         "> send stats",
         "< console output: again",
-        "> send logs",
         "closed by client: None None",
     ]
     assert panel.asked_at == [0.0, 32.0]

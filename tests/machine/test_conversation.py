@@ -329,7 +329,6 @@ def test_a_flood_of_refusals_costs_one_refresh() -> None:
         (116.2, "auth B"),
         (120.1, "sighted"),
         (120.1, "> send stats"),
-        (120.2, "> send logs"),
     ]
 
 
@@ -345,8 +344,7 @@ def test_what_is_asked_while_blind_is_sent_when_sighted() -> None:
     assert scene.at(55.0, hear(m.AuthSucceeded())) + scene.at(56.0) == [
         (55.0, "sighted"),
         (55.0, "> send stats"),
-        (55.1, "> send logs"),
-        (55.2, "> say hi"),
+        (55.1, "> say hi"),
     ]
 
 
@@ -787,11 +785,25 @@ def test_what_is_dropped_again_and_again_comes_back() -> None:
     ]
 
 
-@pytest.mark.parametrize("what", ["send logs", "global"])
-def test_a_throttled_question_of_ours_is_asked_again(what: str) -> None:
+@pytest.mark.parametrize("what", ["send stats", "global"])
+def test_a_throttled_question_for_the_state_is_asked_again(what: str) -> None:
+    scene = ready()
+    scene.at(50.0, jwt_error(EXPIRED))
+    scene.at(52.0, TokenFetched("B", URL), hear(m.AuthSucceeded()), hear(m.Throttled(what)))
+    scene.at(70.0)
+
+    assert scene.script[-3:] == [
+        (52.0, "sighted"),
+        (52.0, "> send stats"),
+        (54.0, "> send stats"),
+    ]
+
+
+def test_a_throttled_question_for_the_logs_is_not() -> None:
+    """Their answer would be taken for new lines by then."""
     scene = ready()
 
-    assert scene.at(0.01, hear(m.Throttled(what))) + scene.at(20.0) == [(6.01, "> send logs")]
+    assert scene.at(0.01, hear(m.Throttled("send logs"))) + scene.at(20.0) == []
 
 
 def test_frames_that_do_not_concern_it_change_nothing() -> None:
