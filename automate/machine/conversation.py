@@ -205,6 +205,10 @@ class Conversation(Steps):
             return self._end(NotThere(f"the server is gone: {error}", status=error.status))
         if isinstance(error, AccessDenied | UsageError):
             return self._end(error)
+        if self.state.token is not None:
+            # With a token the node can say for itself how things stand, panel or not.
+            self.state.must_look = False
+            return []
         return self._look_later(str(error), now, wish=_wish(error))
 
     def _not_connected(self, failed: ConnectFailed, now: float) -> Iterable[Action]:

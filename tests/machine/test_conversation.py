@@ -563,6 +563,21 @@ def test_a_node_that_does_not_know_the_server_is_looked_up_anew() -> None:
     ]
 
 
+def test_a_node_is_not_given_up_because_the_panel_is_away() -> None:
+    scene = Scene()
+    scene.at(0.0, TokenFetched("A", URL), Opened(), Closed(1006))
+    scene.at(0.5, ServerUnseen(PanelUnreachable("nobody there")))
+    scene.at(1.0, Opened(), hear(m.AuthSucceeded()))
+
+    assert [words for _, words in scene.script[4:]] == [
+        "look",
+        "connect",
+        "auth A",
+        "up",
+        "> send logs",
+    ]
+
+
 def test_a_node_with_too_many_sockets_is_left_alone_for_a_while() -> None:
     scene = Scene()
     scene.at(0.0, TokenFetched("A", URL))
