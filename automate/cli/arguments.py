@@ -99,6 +99,12 @@ def add_panel(parser: Parser) -> None:
         metavar="URL",
         help="the Origin the node wants, if it knows the panel by another address",
     )
+    parser.add_argument(
+        "--ca-file",
+        type=Path,
+        metavar="FILE",
+        help="certificates (PEM) of a private authority to trust besides the system's",
+    )
 
 
 def read_key(file: Path | None) -> str:

@@ -74,7 +74,7 @@ async def _record(arguments: Namespace, key: str) -> int:
     from automate.recording.redaction import Redactor
 
     path: Path = arguments.output
-    async with Panel(arguments.panel, key) as panel:
+    async with Panel(arguments.panel, key, ca_file=arguments.ca_file) as panel:
         server = await panel.server(arguments.server)
         name = plain(server.name)
         progress = Progress(Page([name]), name)

@@ -1,5 +1,6 @@
 """`automate run`: recipes at work for live servers."""
 
+import os
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -57,6 +58,9 @@ def _parser() -> Parser:
         metavar="NAME",
         help="ask for this recipe at once, run no other, and end when it is done",
     )
+    parser.add_argument(
+        "--log", type=Path, metavar="FILE", help="append what happens to connections, as JSON lines"
+    )
     parser.add_argument("--dry-run", action="store_true", help="decide and print, but send nothing")
     return parser
 
@@ -70,15 +74,22 @@ def _named(recipes: "list[Recipe]", name: str) -> "Recipe":
 
 
 async def _run(arguments: Namespace, recipes: "list[Recipe]", key: str) -> int:
+    import trio
+
     from automate.cli.page import Page, plain
     from automate.cli.printer import Printer, display_names
     from automate.engine.clock import utc_now
     from automate.engine.engine import Engine
     from automate.engine.sitting import NoteTaker, keep, open_recorders, sessions_for
     from automate.live.panel import Panel
+    from automate.live.service import ServiceManager
 
+    if arguments.log is not None:
+        _log_into(arguments.log, key)
     async with AsyncExitStack() as stack:
-        panel = await stack.enter_async_context(Panel(arguments.panel, key))
+        panel = await stack.enter_async_context(
+            Panel(arguments.panel, key, ca_file=arguments.ca_file)
+        )
         servers = await _servers(panel, arguments.server)
         names = {server.uuid: server.name for server in servers}
         shown = display_names(names)
@@ -97,15 +108,51 @@ async def _run(arguments: Namespace, recipes: "list[Recipe]", key: str) -> int:
             dry=arguments.dry_run,
         )
         sessions = sessions_for(
-            engine, servers, panel, recorders=recorders, origin=arguments.origin
+            engine,
+            servers,
+            panel,
+            recorders=recorders,
+            origin=arguments.origin,
+            ca_file=arguments.ca_file,
         )
         print(plain(_heading(arguments, recipes, list(shown.values()))), flush=True)
+        _warn(servers, recipes)
+        manager = ServiceManager.from_environment(os.environ, pid=os.getpid())
+        nursery = await stack.enter_async_context(trio.open_nursery())
+        nursery.start_soon(manager.keep_alive)
+        manager.ready()
         try:
             outcomes = await keep(engine, sessions)
         finally:
+            manager.stopping()
+            nursery.cancel_scope.cancel()
             for server_id, recipe in engine.running:
                 complain(f"{shown[server_id]}: {recipe!r} is cut off in the middle")
     return _verdict(outcomes, shown)
+
+
+def _warn(servers: "list[Server]", recipes: "list[Recipe]") -> None:
+    """Say what the recipes will not be able to do, for the daemon never will."""
+    from automate.machine.permissions import missing_permissions, steps_needed
+
+    for server in servers:
+        for need in missing_permissions(server.permissions, steps_needed(recipes)):
+            complain(f"warning: {server.name}: {need}")
+
+
+def _log_into(file: Path, key: str) -> None:
+    import logging
+
+    from automate.live.log import JsonLines, log
+
+    try:
+        handler = logging.FileHandler(file, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{file}: the log can't be written ({error.strerror})") from None
+    handler.setFormatter(JsonLines(keys=[key]))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
 
 
 async def _servers(panel: "Panel", ids: list[str]) -> "list[Server]":

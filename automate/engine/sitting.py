@@ -16,6 +16,7 @@ from automate.engine.engine import Engine, Outcome, Watcher, listener_of
 from automate.errors import AutomateError, RecordingError
 from automate.live.answers import Server
 from automate.live.listener import Listener, together
+from automate.live.log import LogBook
 from automate.live.panel import Call, Panel
 from automate.live.recorder import Recorder, record
 from automate.live.session import Session
@@ -95,16 +96,23 @@ def sessions_for(
     *,
     recorders: Mapping[str, Recorder],
     origin: str | None,
+    ca_file: Path | None = None,
 ) -> list[Session]:
-    """Return a session for each of *servers*, heard by the engine and recorded."""
+    """Return a session for each of *servers*, heard by the engine, logged and recorded."""
     sessions = []
     for server in servers:
-        listeners: list[Listener] = [listener_of(engine, server.uuid)]
+        listeners: list[Listener] = [listener_of(engine, server.uuid), LogBook(server.uuid)]
         if server.uuid in recorders:
             # The recorder comes first: what the engine does because of a frame is written
             # after it.
             listeners.insert(0, recorders[server.uuid])
-        session = Session(server.uuid, panel, listener=together(*listeners), origin=origin)
+        session = Session(
+            server.uuid,
+            panel,
+            listener=together(*listeners),
+            origin=origin,
+            ca_file=ca_file,
+        )
         engine.add_sender(server.uuid, session)
         sessions.append(session)
     return sessions

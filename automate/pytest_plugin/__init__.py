@@ -26,6 +26,7 @@ __all__ = [
     "modelled_node",
     "node",
     "pytest_addoption",
+    "pytest_collection",
     "pytest_collection_modifyitems",
     "pytest_configure",
     "pytest_generate_tests",
@@ -101,17 +102,45 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "loopback: a test on recordings that may also connect to 127.0.0.1"
     )
+    config.addinivalue_line(
+        "markers",
+        "model(daemon, crash_detection, online, start_at, backups_fail, settings, game, seed): "
+        "how the modelled node of a test is set up",
+    )
+    config.addinivalue_line(
+        "markers", "seeds(number): run the test under so many orders of trio's tasks, always"
+    )
     run = config.stash[RUN] = TestRun(config)
     config.pluginmanager.register(run, "automate-run")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """With ``--seeds``, make one test for each seed."""
+    """With ``--seeds`` or the mark of that name, make one test for each seed."""
+    mark = metafunc.definition.get_closest_marker("seeds")
     seeds = metafunc.config.getoption("automate_seeds")
+    if mark is not None:
+        seeds = max(seeds, _number_of(mark))
     if seeds and "scheduler_seed" in metafunc.fixturenames:
         metafunc.parametrize(
             "scheduler_seed", range(seeds), indirect=True, ids=[f"seed={n}" for n in range(seeds)]
         )
+
+
+def _number_of(mark: pytest.Mark) -> int:
+    match mark.args:
+        case (int(number),) if not mark.kwargs:
+            return number
+        case _:
+            raise pytest.UsageError(
+                f"seeds: expected a number, as in @pytest.mark.seeds(5), found {mark.args!r}"
+            )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Let test modules find recordings by name while they are collected: parameters are made."""
+    with using(session.config.stash[RUN].shelf):
+        return (yield)
 
 
 @pytest.hookimpl(tryfirst=True)

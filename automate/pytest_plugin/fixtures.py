@@ -91,11 +91,13 @@ async def node(request: pytest.FixtureRequest, scheduler_seed: int | None) -> As
 async def modelled_node(
     request: pytest.FixtureRequest, scheduler_seed: int | None
 ) -> AsyncIterator["Node"]:
-    """A server to talk to that plays no recording but answers anything."""
+    """A server to talk to that plays no recording but answers anything, as the mark says."""
     from automate.testing import nodes
 
     use = _use(request)
-    async with nodes.modelled_node() as use.node:
+    mark = request.node.get_closest_marker("model")
+    manner = {} if mark is None else mark.kwargs
+    async with nodes.modelled_node(**manner) as use.node:
         yield use.node
 
 

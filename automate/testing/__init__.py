@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from automate.testing.nodes import modelled_node as modelled_node
     from automate.testing.nodes import replayed_node as replayed_node
     from automate.testing.pen import Game as Game
+    from automate.testing.rehearsing import load_recipes as load_recipes
     from automate.testing.rehearsing import load_recording as load_recording
     from automate.testing.rehearsing import rehearse as rehearse
     from automate.testing.script import Script as Script
     from automate.testing.seeds import scheduled as scheduled
     from automate.testing.shelf import find_recording as find_recording
+    from automate.testing.shelf import recording_names as recording_names
     from automate.testing.timeline import Timeline as Timeline
 
 __all__ = [
@@ -27,8 +29,10 @@ __all__ = [
     "Script",
     "Timeline",
     "find_recording",
+    "load_recipes",
     "load_recording",
     "modelled_node",
+    "recording_names",
     "rehearse",
     "replayed_node",
     "scheduled",
@@ -41,8 +45,10 @@ _HOMES = {
     "Script": "script",
     "Timeline": "timeline",
     "find_recording": "shelf",
+    "load_recipes": "rehearsing",
     "load_recording": "rehearsing",
     "modelled_node": "nodes",
+    "recording_names": "shelf",
     "rehearse": "rehearsing",
     "replayed_node": "nodes",
     "scheduled": "seeds",

@@ -4,22 +4,32 @@ Nothing here connects; sessions, panels and engines tell it what happens.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 import trio
 
 from automate.engine.engine import Watcher
 from automate.engine.rehearsal import Act, Transcript
-from automate.errors import AutomateError
+from automate.errors import AutomateError, UsageError
 from automate.live.listener import Listener
 from automate.live.panel import Call
 from automate.machine.actions import Output, ShowBackup, Traced, action_fields
 from automate.recording.redaction import Redactor
+from automate.testing.transcripts import traced_line
 from automate.wire.codec import decode_server
 from automate.wire.console import clean
 from automate.wire.frame import ABSENT, unpack
-from automate.wire.messages import AuthSucceeded, ClientMessage, ConsoleOutput, ServerMessage
+from automate.wire.messages import (
+    AuthSucceeded,
+    ClientMessage,
+    ConsoleOutput,
+    PowerAction,
+    SendCommand,
+    ServerMessage,
+    SetState,
+    StatsReported,
+)
 
 __all__ = ["Ears", "Play"]
 
@@ -28,6 +38,8 @@ _SILENCE_SECONDS: Final = 3600.0
 # Of one moment: what leads to a connection, the server's answers, what we make of them, an end.
 _ORDER: Final = ("=", "* opened", "* failed", "> auth", "<", ">", "*")
 _SHOWN_LINES: Final = 20
+_POWER: Final = frozenset(PowerAction)
+_ENDS: Final = ("done", "failed", "held back")
 # Each error has an id of its own, which is no news.
 _ERROR_ID: Final = re.compile(r"(?<=Error Event \[)[0-9a-f-]{36}(?=\])")
 
@@ -104,8 +116,9 @@ class Ears(Listener):
                 self._let_in_at = at
             self._write(at, f"< {_frame_words(text)}")
             self._heard.append(message)
-            # A session brings a new token every few minutes, for ever: that is no sign of life.
-            if not isinstance(message, AuthSucceeded):
+            # A session brings a new token every few minutes and a model tells its stats each
+            # second, both for ever: that is no sign of life.
+            if not isinstance(message, AuthSucceeded | StatsReported):
                 self._said_at, self._said = at, len(self._lines)
         self._news.set()
 
@@ -135,16 +148,59 @@ class Ears(Listener):
 class Play(Watcher):
     """Recipes at work at a live node: what they did, as a rehearsal would tell it.
 
-    *send* sends a message of the test's own over their session.
+    *carry* takes messages to the server, over the session of the recipes.
     """
 
-    send: Callable[[ClientMessage], None]
+    carry: Callable[[ClientMessage], None]
 
-    def __init__(self, name: str, ears: Ears) -> None:
+    def __init__(
+        self, name: str, ears: Ears, *, recipes: Collection[str], is_patient: bool
+    ) -> None:
         self._name = name
         self._ears = ears
+        self._is_patient = is_patient
+        # How many ends of each recipe the test has waited for.
+        self._ended = dict.fromkeys(recipes, 0)
         self._acts: list[Act] = []
         self._trace: list[tuple[float, Traced]] = []
+        self._news = trio.Event()
+
+    def send(self, what: str | ClientMessage) -> None:
+        """Send something of the test's own: a power action by its name, a command, or a message.
+
+        It is what a `Timeline` would find by the same word, had a recipe sent it.
+        """
+        if isinstance(what, str):
+            what = SetState(what) if what in _POWER else SendCommand(what)
+        self.carry(what)
+
+    async def ended(self, recipe: str) -> str:
+        """Wait until *recipe* is next done, failed or held back, and return which.
+
+        Each end is taken once. Raises a `UsageError` if there is no such recipe, and an
+        `AssertionError` if it comes to no end within an hour of virtual time.
+        """
+        __tracebackhide__ = True
+        if recipe not in self._ended:
+            known = ", ".join(map(repr, self._ended))
+            raise UsageError(f"no recipe is called {recipe!r}; there are: {known}")
+        with trio.move_on_after(float("inf") if self._is_patient else _SILENCE_SECONDS):
+            while True:
+                ends = [
+                    traced.what
+                    for _, traced in self._trace
+                    if traced.recipe == recipe and traced.what in _ENDS
+                ]
+                if len(ends) > self._ended[recipe]:
+                    self._ended[recipe] += 1
+                    return ends[self._ended[recipe] - 1]
+                self._news = trio.Event()
+                await self._news.wait()
+        shown = "\n".join(traced_line(*one) for one in self._trace) or "  nothing at all"
+        raise AssertionError(
+            f"waited for {recipe!r} to end, and it did not within an hour; what was decided:"
+            f"\n\n{shown}"
+        )
 
     @property
     def transcript(self) -> Transcript:
@@ -167,6 +223,7 @@ class Play(Watcher):
     def decided(self, traced: Traced) -> None:
         """Note a decision."""
         self._trace.append((self._now(), traced))
+        self._news.set()
 
     def saw(self, server: str, words: str) -> None:
         """Note nothing: the traffic says it."""

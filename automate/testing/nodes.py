@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 import trio
+from attrs import evolve
 from trio.testing import wait_all_tasks_blocked
 
 from automate.engine.clock import utc_now
 from automate.engine.engine import Engine, listener_of
 from automate.engine.sitting import header_for
+from automate.errors import UsageError
 from automate.fake.network import memory_network
 from automate.fake.node import Replay, open_replay
 from automate.fake.signals import NoteKind
@@ -31,10 +33,18 @@ from automate.testing.ears import Ears, Play
 from automate.testing.rehearsing import (
     RecipesLike,
     RecordingLike,
+    as_moment,
     as_recording,
     load_recipes,
 )
-from automate.wire.messages import Auth, AuthSucceeded, ServerMessage
+from automate.wire.messages import (
+    Auth,
+    AuthSucceeded,
+    PowerAction,
+    PowerState,
+    ServerMessage,
+    StatusChanged,
+)
 
 if TYPE_CHECKING:
     import httpx
@@ -49,6 +59,9 @@ __all__ = ["Node", "modelled_node", "recorded_node", "replayed_node"]
 _ASIDE: Final = (NoteKind.IGNORED, NoteKind.REFUSED, NoteKind.DIFFERED, NoteKind.SLOW)
 # What the wall clock shows when a modelled node begins.
 _STARTED: Final = datetime(2026, 11, 23, 18, 0, tzinfo=UTC)
+# How long a modelled game may boot, and how often it is looked at meanwhile.
+_BOOT_SECONDS: Final = 3600.0
+_LOOK_SECONDS: Final = 0.25
 
 
 class Node:
@@ -117,21 +130,31 @@ class Node:
                 yield session
 
     @asynccontextmanager
-    async def running(self, recipes: RecipesLike) -> AsyncIterator[Play]:
+    async def running(
+        self, recipes: RecipesLike, *, asked: str | None = None
+    ) -> AsyncIterator[Play]:
         """Have *recipes* at work for the server while the block runs; what they do is told.
 
+        With *asked*, the recipe of this name is asked for at once.
+
         Raises:
+            UsageError: there is no recipe of the name.
             AutomateError: the session can't go on.
         """
         loaded = load_recipes(recipes)
         async with self.open_panel() as panel:
             server = await panel.server(self.server)
-            play = Play(self.header.title or server.name, self._ears)
+            play = Play(
+                self.header.title or server.name,
+                self._ears,
+                recipes=[recipe.name for recipe in loaded],
+                is_patient=not self._is_virtual,
+            )
             names = {server.uuid: server.name}
-            engine = Engine(loaded, names, panel=panel, now=self.now, watchers=[play])
+            engine = Engine(loaded, names, panel=panel, now=self.now, watchers=[play], asked=asked)
             session = self._session(panel, listener_of(engine, server.uuid))
             engine.add_sender(server.uuid, session)
-            play.send = session.send
+            play.carry = session.send
             async with self._beside(engine.run, session.run):
                 yield play
 
@@ -145,6 +168,19 @@ class Node:
         return await self._ears.wait_for(
             what, is_patient=not self._is_virtual, hint=self._why_silent
         )
+
+    async def becomes(self, status: PowerState | str) -> None:
+        """Wait until the server next says that it is *status*: ``offline``, ``running``…
+
+        Raises as `hears` does, and a `UsageError` for what is no status.
+        """
+        __tracebackhide__ = True
+        try:
+            wanted = PowerState(status)
+        except ValueError:
+            known = ", ".join(PowerState)
+            raise UsageError(f"expected a status ({known}), found {status!r}") from None
+        await self.hears(StatusChanged(wanted))
 
     def _why_silent(self) -> str:
         notes = [] if self.replay is None else self.replay.notes
@@ -220,18 +256,33 @@ async def replayed_node(
 
 @asynccontextmanager
 async def modelled_node(
-    *, settings: "Settings | None" = None, game: "Game | None" = None, seed: int | None = None
+    *,
+    daemon: str | None = None,
+    crash_detection: bool | None = None,
+    online: bool = False,
+    start_at: datetime | str | None = None,
+    backups_fail: bool = False,
+    settings: "Settings | None" = None,
+    game: "Game | None" = None,
+    seed: int | None = None,
 ) -> AsyncIterator[Node]:
     """Open a node that plays no recording but answers anything, as the real daemon does.
 
-    It is on a network in memory, which every socket of this run is then on. The manner
-    (*settings*, *game*, *seed*) is that of `automate.fake.model.serving.open_model`.
+    It is on a network in memory, which every socket of this run is then on. *daemon* and
+    *crash_detection* are those of a `Script`. The server is offline, or already *online*; the
+    wall clock begins at *start_at*. With *backups_fail* the archives can't be written. The rest
+    of the manner is that of `automate.fake.model.serving.open_model`.
+
+    Raises:
+        UsageError: *daemon* or *start_at* can't be understood.
     """
     # Not imported by those who only replay.
     from automate.fake.model.serving import open_model
 
+    settings = _settings(settings, daemon=daemon, crash_detection=crash_detection)
+    began = as_moment(start_at) or _STARTED
     started_at = trio.current_time()
-    epoch = _STARTED.timestamp()
+    epoch = began.timestamp()
     async with (
         _plainly(),
         memory_network(),
@@ -242,8 +293,39 @@ async def modelled_node(
             seed=seed,
         ) as model,
     ):
-        header = Header(server=model.server, started_at=utc_text(_STARTED), title="modelled")
+        model.world.backups_succeed = not backups_fail
+        if online:
+            await _boot(model)
+        header = Header(server=model.server, started_at=utc_text(began), title="modelled")
         yield Node(panel_url=model.panel_url, key=model.key, header=header, model=model)
+
+
+def _settings(
+    settings: "Settings | None", *, daemon: str | None, crash_detection: bool | None
+) -> "Settings":
+    from automate.fake.model.settings import Kind, Settings
+
+    settings = settings or Settings()
+    if daemon is not None:
+        if daemon not in tuple(Kind):
+            raise UsageError(f"expected a daemon ({', '.join(Kind)}), found {daemon!r}")
+        settings = evolve(settings, kind=Kind(daemon))
+    if crash_detection is not None:
+        settings = evolve(settings, crash_detection=crash_detection)
+    return settings
+
+
+async def _boot(model: "ServedModel") -> None:
+    """Have the server started by somebody, and wait until it is running."""
+    from automate.fake.model.signals import PowerAsked
+
+    model.tell(PowerAsked(PowerAction.START))
+    with trio.move_on_after(_BOOT_SECONDS):
+        # The model tells its clients of its state, and nobody is one yet.
+        while model.world.daemon.state is not PowerState.RUNNING:  # noqa: ASYNC110
+            await trio.sleep(_LOOK_SECONDS)
+        return
+    raise UsageError("online: the modelled game was not running within an hour")
 
 
 @asynccontextmanager

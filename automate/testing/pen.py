@@ -20,7 +20,7 @@ from automate.wire.codec import encode_client, encode_server
 from automate.wire.frame import unpack
 from automate.wire.messages import PowerState
 
-__all__ = ["EXPIRED", "REVOKED", "Game", "Pen", "Situation"]
+__all__ = ["EXPIRED", "REVOKED", "Game", "Making", "Pen", "Situation"]
 
 EXPIRED: Final = "jwt: exp claim is invalid"
 REVOKED: Final = "jwt: created too far in past (denylist)"
@@ -57,6 +57,15 @@ class Game:
 
 
 @frozen(kw_only=True)
+class Making:
+    """A backup that has begun and is not over."""
+
+    uuid: str
+    name: str
+    made_at: str
+
+
+@frozen(kw_only=True)
 class Situation:
     """How things stand at the end of what is written, *t* seconds after the beginning."""
 
@@ -75,6 +84,7 @@ class Situation:
     # What `send logs` gives: the lines of the container that runs now.
     log: tuple[str, ...] = ()
     usage: Usage = _AT_FIRST
+    backup: Making | None = None
 
 
 @define(kw_only=True)
@@ -112,6 +122,11 @@ class Pen:
     def wall(self) -> datetime:
         """The wall clock."""
         return self.started + timedelta(seconds=self.now.t)
+
+    @property
+    def stamp(self) -> str:
+        """The wall clock as the panel writes it."""
+        return f"{self.wall:%Y-%m-%dT%H:%M:%S}+00:00"
 
     def uuid(self) -> str:
         """Return a uuid, another each time and the same in each run."""

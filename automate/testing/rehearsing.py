@@ -20,6 +20,7 @@ from automate.testing.shelf import current_shelf, find_recording, name_of
 __all__ = [
     "RecipesLike",
     "RecordingLike",
+    "as_moment",
     "as_recording",
     "load_recipes",
     "load_recording",
@@ -54,7 +55,7 @@ def rehearse(
     """
     loaded = load_recipes(recipes)
     wishes = [_ask(one) for one in asks]
-    moment = _moment(start_at)
+    moment = as_moment(start_at)
     if isinstance(recording, Script | Recording):
         built = as_recording(recording)
         return play(
@@ -145,7 +146,12 @@ def _ask(wish: Ask | tuple[str, float] | str) -> Ask:
     return Ask(name, moment)
 
 
-def _moment(start_at: datetime | str | None) -> datetime | None:
+def as_moment(start_at: datetime | str | None) -> datetime | None:
+    """Return the moment meant by *start_at*, in UTC if it names no zone.
+
+    Raises:
+        UsageError: it is no moment.
+    """
     if isinstance(start_at, str):
         try:
             start_at = datetime.fromisoformat(start_at)

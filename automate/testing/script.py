@@ -4,7 +4,6 @@ Orders and pauses are those of the recordings and of PROBED, section 4. Which fr
 who hears it, is the pen's work; `course` has what a server goes through.
 """
 
-import hashlib
 from collections.abc import Iterable
 from typing import Any, Final, Self
 
@@ -75,16 +74,26 @@ class Script(Sheet):
     # ------------------------------------------------------------ power
 
     def start(
-        self, *, after: float = 0, seconds: float = 1.45, asked: bool = True, finishes: bool = True
+        self,
+        *,
+        after: float = 0,
+        seconds: float = 1.45,
+        asked: bool = True,
+        finishes: bool = True,
+        fails: bool = False,
     ) -> Self:
         """The server starts, in so many *seconds*; or never *finishes*.
 
-        The recorded client *asked* for it, or somebody else did.
+        Where it *fails* its image does not exist, which the daemon takes for a crash. The
+        recorded client *asked* for it, or somebody else did.
         """
         pen = self.pen("start", after, PowerState.OFFLINE)
         if not self._ask_for(pen, PowerAction.START, asked):
             return self.grown(pen)
-        course.boot(pen, seconds=seconds, finishes=finishes)
+        if fails:
+            course.fail_boot(pen, is_asked=asked)
+        else:
+            course.boot(pen, seconds=seconds, finishes=finishes)
         return self.grown(pen)
 
     def stop(self, *, after: float = 0, seconds: float = 1.03, asked: bool = True) -> Self:
@@ -255,33 +264,40 @@ class Script(Sheet):
 
         The daemon's event *overtakes* the panel's answer where the server is small.
         """
-        pen = self.pen("backup", after)
-        uuid = pen.uuid()
-        made_at = f"{pen.wall:%Y-%m-%dT%H:%M:%S}+00:00"
-        checksum = hashlib.sha1(uuid.encode(), usedforsecurity=False).hexdigest()
-        ended = m.BackupCompleted(
-            uuid=uuid,
-            is_successful=successful,
-            checksum=checksum if successful else "",
-            checksum_type="sha1",
-            size_bytes=size_bytes if successful else 0,
-        )
-        if overtakes:
-            pen.say(ended)
-        pen.wait(0.0038)
-        running = course.backup(pen, uuid, name=name, made_at=made_at)
-        request = {"name": name}
-        pen.call("POST", "/backups", request=request, response=running, seconds=0.0038)
+        pen = self._no_backup_yet("backup", after)
+        making = course.plan_backup(pen, name)
         if not overtakes:
+            course.begin_backup(pen, making)
             pen.wait(seconds)
-            pen.say(ended)
-        pen.wait(0.0157)
-        response = course.backup(
-            pen, uuid, name=name, made_at=made_at, ended=ended,
-            ended_at=f"{pen.wall:%Y-%m-%dT%H:%M:%S}+00:00",
-        )  # fmt: skip
-        pen.call("GET", f"/backups/{uuid}", response=response, seconds=0.0014)
+        ended = course.end_backup(pen, making, successful=successful, size_bytes=size_bytes)
+        if overtakes:
+            course.begin_backup(pen, making)
+        course.look_at_backup(pen, making, ended)
         return self.grown(pen)
+
+    def backup_begins(self, name: str = "automate", *, after: float = 0) -> Self:
+        """The client has the panel begin a backup; other things happen until `backup_ends`."""
+        pen = self._no_backup_yet("backup_begins", after)
+        course.begin_backup(pen, course.plan_backup(pen, name))
+        return self.grown(pen)
+
+    def backup_ends(
+        self, *, successful: bool = True, size_bytes: int = 1520, after: float = 0
+    ) -> Self:
+        """The backup that has begun is over, and the client looks at it."""
+        pen = self.pen("backup_ends", after)
+        making = pen.now.backup
+        if making is None:
+            raise self._wrong("backup_ends(): no backup has begun; begin one with backup_begins()")
+        ended = course.end_backup(pen, making, successful=successful, size_bytes=size_bytes)
+        course.look_at_backup(pen, making, ended)
+        return self.grown(pen)
+
+    def _no_backup_yet(self, verb: str, after: float) -> Pen:
+        pen = self.pen(verb, after)
+        if pen.now.backup is not None:
+            raise self._wrong(f"{verb}(): a backup is being made; end it with backup_ends()")
+        return pen
 
     def panel_says(
         self,

@@ -14,10 +14,20 @@ from typing import Final
 
 from automate.errors import UsageError
 
-__all__ = ["FOLDER", "Shelf", "current_shelf", "find_recording", "missing", "name_of", "using"]
+__all__ = [
+    "FOLDER",
+    "Shelf",
+    "current_shelf",
+    "find_recording",
+    "missing",
+    "name_of",
+    "recording_names",
+    "using",
+]
 
 FOLDER: Final = "recordings"
 _ENDINGS: Final = (".jsonl", ".jsonl.zst")
+_RECORD: Final = "record one (automate record), or name the folder"
 
 
 class Shelf:
@@ -87,6 +97,19 @@ def find_recording(name: str | os.PathLike[str]) -> Path:
     return found
 
 
+def recording_names() -> list[str]:
+    """Return the names of all recordings in the folder, sorted: a test may have each as parameter.
+
+    Raises:
+        UsageError: there are none, so that whatever is asked of each of them holds.
+    """
+    shelf = current_shelf()
+    names = sorted({name_of(path) for path in shelf.recordings()})
+    if not names:
+        raise UsageError(f"expected recordings in {shelf.folder}, found none; {_RECORD}")
+    return names
+
+
 def name_of(path: Path) -> str:
     """Return the name of the recording in *path*."""
     return path.name.removesuffix(".zst").removesuffix(".jsonl")
@@ -101,5 +124,5 @@ def missing(name: str, shelf: Shelf) -> str:
     elif names:
         hint = f"there are: {', '.join(names)}"
     else:
-        hint = "there are none; record one (automate record), or name the folder"
+        hint = f"there are none; {_RECORD}"
     return f"no recording is called {name!r} in {shelf.folder}; {hint}"

@@ -33,9 +33,9 @@ def clean(line: str) -> str:
 
     Readline games write a prompt and a carriage return before a line: such a prompt is dropped.
     Any other carriage return becomes a space, unlike on a screen, where a player's chat could
-    overwrite the name before it and so forge a line of the server's. Where a line holds a carriage return and a newline
-    (Wings makes them of a space and a carriage return), a newline remains. What is clean stays
-    as it is.
+    overwrite the name before it and so forge a line of the server's. Where a line holds a carriage
+    return and a newline (Wings makes them of a space and a carriage return), a newline remains.
+    What is clean stays as it is.
     """
     if line.isprintable():
         return line

@@ -2,82 +2,15 @@
 
 import pytest
 
-from automate.engine.rehearsal import Act
-from automate.recipe.conditions import ServerIs
-from automate.recipe.recipe import Recipe
-from automate.recipe.steps import Start, Wait
-from automate.recipe.triggers import Crashed
-from automate.recording.format import Entry
-from tests.engine import tapes
-from tests.engine.tapes import daemon, play, stats, status
-from tests.recipes.shipped import RECORDINGS, acts, rehearsed, shipped, told
+from automate import Crashed, Recipe, ServerIs, Start, Wait
+from automate.testing import Script, Timeline, recording_names, rehearse
 
-RESTART = shipped("restart on crash")
+RESTART = "recipes/restart_on_crash.py"
 HASTY = Recipe(
     "restart on crash",
     when=Crashed(),
     then=[Wait(seconds=2, unless=ServerIs("starting", "running")), Start()],
 )
-
-
-def start(recording: str, at: float, *, unconfirmed: bool = True) -> Act:
-    return Act(
-        recording=recording,
-        at=at,
-        recipe="restart on crash",
-        action={"set state": "start"},
-        unconfirmed=unconfirmed,
-    )
-
-
-def test_the_night_of_the_crash() -> None:
-    """Ten seconds after the fall, one start is sent."""
-    night = rehearsed(RESTART, "crash-undetected")
-
-    assert acts(night) == [start("crash-undetected", 14.2632)]
-    assert told(night) == [(14.2632, "crash-undetected crashed; starting it again (attempt 1)")]
-
-
-def test_it_was_no_different_on_a_pelican() -> None:
-    assert acts(rehearsed(RESTART, "crash-undetected-pelican")) == [
-        start("crash-undetected-pelican", 14.2904)
-    ]
-
-
-def test_somebody_was_quicker() -> None:
-    """Five seconds after the crash a client started it: no start, and nothing to tell."""
-    night = rehearsed(RESTART, "crash-recovered")
-
-    assert (acts(night), told(night)) == ([], [])
-    assert [(at, one.what, one.detail) for at, one in night.trace if one.what == "done"] == [
-        (15.3458, "done", "the server is starting")
-    ]
-
-
-def test_a_recipe_with_a_shorter_pause_would_have_been_first() -> None:
-    assert acts(rehearsed(HASTY, "crash-recovered")) == [
-        start("crash-recovered", 12.3218, unconfirmed=False)
-    ]
-
-
-def test_the_daemon_restarts_the_first_crash_itself_and_gives_up_at_the_second() -> None:
-    night = rehearsed(RESTART, "crash-twice")
-
-    assert acts(night) == [start("crash-twice", 20.8188)]
-    assert told(night) == [
-        (20.8188, "crash-twice crashed (exit code 139); starting it again (attempt 1)")
-    ]
-
-
-def test_the_night_memory_ran_out() -> None:
-    night = rehearsed(RESTART, "out-of-memory")
-
-    assert acts(night) == [start("out-of-memory", 14.3994)]
-    assert told(night) == [
-        (14.3994, "out-of-memory ran out of memory (exit code 137); starting it again (attempt 1)")
-    ]
-
-
 CRASHES = {
     "crash-recovered",
     "crash-twice",
@@ -87,91 +20,145 @@ CRASHES = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(set(RECORDINGS) - CRASHES))
-def test_on_other_days_it_keeps_still(name: str) -> None:
-    day = rehearsed(RESTART, name)
+@pytest.mark.parametrize(
+    ("name", "at", "reason"),
+    [
+        ("crash-undetected", 14.2632, "crashed"),
+        # It was no different on a Pelican.
+        ("crash-undetected-pelican", 14.2904, "crashed"),
+        # The daemon restarts the first crash itself, and gives up at the second.
+        ("crash-twice", 20.8188, "crashed (exit code 139)"),
+        ("out-of-memory", 14.3994, "ran out of memory (exit code 137)"),
+    ],
+)
+def test_the_night_of_the_crash(name: str, at: float, reason: str) -> None:
+    """Ten seconds after the fall, one start is sent."""
+    night = Timeline(rehearse(RESTART, name))
 
-    assert (day.acts, [one.what for _, one in day.trace]) == ((), [])
+    night.told(f"{name} {reason}; starting it again (attempt 1)").once().at(at)
+    night.sent("start", by="restart on crash").once().at(at).unconfirmed()
+    night.nothing_else()
+
+
+def test_somebody_was_quicker() -> None:
+    """Five seconds after the crash a client started it: no start, and nothing to tell."""
+    night = Timeline(rehearse(RESTART, "crash-recovered"))
+
+    night.done("restart on crash", containing="the server is starting").once().at(15.3458)
+    night.done().once()
+    night.nothing()
+
+
+def test_a_recipe_with_a_shorter_pause_would_have_been_first() -> None:
+    night = Timeline(rehearse(HASTY, "crash-recovered"))
+
+    night.sent("start").once().at(12.3218).confirmed()
+    night.nothing_else()
+
+
+@pytest.mark.parametrize("name", sorted(set(recording_names()) - CRASHES))
+def test_on_other_days_it_keeps_still(name: str) -> None:
+    """It is not even tempted."""
+    day = rehearse(RESTART, name)
+
+    assert (day.acts, day.trace) == ((), ())
 
 
 # ---------------------------------------------------------------- a server that keeps crashing
 
 
-def crashes(*moments: float) -> list[Entry]:
-    """Return a tape on which the server comes up and crashes at once, again and again."""
-    tape = [tapes.opened(0.0)]
+def crashes(*moments: float) -> Script:
+    """Return an evening on which the server comes up and crashes at once, again and again.
+
+    The daemon does not answer crashes: its detection is off.
+    """
+    evening = Script("arena", crash_detection=False).offline()
     for at in moments:
-        tape += [status(at - 2, "starting"), status(at - 1, "running"), status(at, "offline")]
-    return [*tape, stats(moments[-1] + 4000, "offline")]
+        evening = evening.until(at - 2).start(asked=False, seconds=1).until(at).crash()
+    return evening.wait(4000)
 
 
-def starts(*entries: Entry) -> tuple[list[float], list[tuple[float, str]]]:
-    night = play(RESTART, *entries)
-    return (
-        [round(act.at, 4) for act in night.acts if act.action == {"set state": "start"}],
-        [one for one in told(night) if "starting it again" not in one[1]],
-    )
+def test_the_pause_grows_with_each_attempt() -> None:
+    """What the limit lets through is five attempts: the cap of five minutes is never reached."""
+    moments = (110, 220, 340, 480, 760)
+    evening = Timeline(rehearse(RESTART, crashes(100, 200, 300, 400, 600)))
 
-
-def test_the_pause_grows_with_each_attempt_up_to_five_minutes() -> None:
-    found, _ = starts(*crashes(100, 200, 300, 400, 600))
-
-    assert found == [110, 220, 340, 480, 760]
+    evening.sent("start").at(*moments)
+    for number, at in enumerate(moments, 1):
+        evening.told(f"arena crashed; starting it again (attempt {number})").once().at(at)
+    evening.nothing_else()
 
 
 def test_after_ten_quiet_minutes_the_pause_is_short_again() -> None:
-    found, _ = starts(*crashes(100, 200, 300, 1000))
+    evening = Timeline(rehearse(RESTART, crashes(100, 200, 300, 939, 1549)))
 
-    assert found == [110, 220, 340, 1010]
+    # Ten minutes less a second after the attempt at 340, and ten minutes after the next.
+    evening.sent("start").at(110, 220, 340, 1019, 1629)
+    later = Timeline(rehearse(RESTART, crashes(100, 200, 300, 940, 1550)))
+    later.sent("start").at(110, 220, 340, 950, 1560)
 
 
 def test_after_five_crashes_within_an_hour_it_gives_up_and_says_so_once() -> None:
-    found, words = starts(*crashes(100, 200, 300, 400, 600, 1000, 1100, 1200))
+    evening = crashes(100, 200, 300, 400, 600, 1000, 1100, 1200)
+    night = Timeline(rehearse(RESTART, evening))
 
-    assert found == [110, 220, 340, 480, 760]
-    assert words == [(1001, "arena crashed more than 5 times within an hour; giving up")]
+    night.sent("start").at(110, 220, 340, 480, 760)
+    night.told(containing="starting it again").times(5)
+    night.told("arena crashed more than 5 times within an hour; giving up").once().at(1001)
+    night.nothing_else()
 
 
 def test_when_the_hour_is_over_it_goes_on() -> None:
-    found, words = starts(*crashes(100, 200, 300, 400, 600, 1000, 3701, 3760))
+    evening = crashes(100, 200, 300, 400, 600, 1000, 3701, 3760)
+    night = Timeline(rehearse(RESTART, evening))
 
     # One crash at 3701 has four others in the hour before it, one at 3760 has five again.
-    assert found == [110, 220, 340, 480, 760, 3711]
-    assert [at for at, _ in words] == [1001, 3761]
+    night.sent("start").at(110, 220, 340, 480, 760, 3711)
+    night.told(containing="starting it again").times(6)
+    night.told(containing="giving up").at(1001, 3761)
+    night.nothing_else()
 
 
 def test_a_start_that_fails_is_told_and_answered_like_any_crash() -> None:
-    """As with an image that does not exist: `offline` 20 ms after `starting` (PROBED 4.2)."""
-    night = play(
-        RESTART,
-        tapes.opened(0.0),
-        status(0.0, "running"),
-        status(100, "offline"),
-        status(110.1, "starting"),
-        status(110.12, "offline"),
-        daemon(110.13, "Exit code: 1"),
-        stats(200, "offline"),
+    """Its image is gone, say: it is offline 12 ms after `starting`, without a `stopping`."""
+    evening = (
+        Script("arena")
+        .online()
+        .until(60)
+        .crash(exit_code=1)  # the daemon answers this one, and so none for a minute
+        .until(100)
+        .crash(exit_code=3)
+        .until(110.1)
+        .start(asked=False, fails=True)
+        .wait(60)
     )
+    night = Timeline(rehearse(RESTART, evening))
 
-    assert [(round(act.at, 4), *act.action.items()) for act in night.acts] == [
-        (110, ("notify", "arena crashed; starting it again (attempt 1)")),
-        (110, ("set state", "start")),
-        (110.12, ("notify", "arena could not be started: it went offline again while starting")),
-        (130.12, ("notify", "arena crashed (exit code 1); starting it again (attempt 2)")),
-        (130.12, ("set state", "start")),
+    assert night.acts == [
+        (110.0, "notify arena crashed (exit code 3); starting it again (attempt 1)"),
+        (110.0, "set state start"),
+        (
+            110.1213,
+            "notify arena could not be started: it went offline again while starting",
+        ),
+        (130.1213, "notify arena crashed (exit code 1); starting it again (attempt 2)"),
+        (130.1213, "set state start (unconfirmed)"),
     ]
 
 
 def test_a_false_alarm_is_none() -> None:
     """A line of output that is the stop command fools the daemon, not us (PROBED 4.5)."""
-    found = starts(
-        tapes.opened(0.0),
-        status(0.0, "running"),
-        tapes.line(5.0, "stop"),
-        status(5.0, "offline"),
-        daemon(5.01, "Exit code: 0"),
-        status(5.045, "running"),
-        stats(100, "running"),
+    evening = (
+        Script("arena")
+        .online()
+        .until(5)
+        .says("stop")
+        .frame("status", "offline")
+        .daemon_says("Exit code: 0", after=0.01)
+        .frame("status", "running", after=0.035)
+        .wait(100)
     )
 
-    assert found == ([], [])
+    night = rehearse(RESTART, evening)
+
+    assert (night.acts, night.trace) == ((), ())
