@@ -116,11 +116,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """With ``--seeds`` or the mark of that name, make one test for each seed."""
-    mark = metafunc.definition.get_closest_marker("seeds")
+    # Others may have a mark of this name: what it says counts where a fixture is ours.
+    if "scheduler_seed" not in metafunc.fixturenames:
+        return
     seeds = metafunc.config.getoption("automate_seeds")
+    mark = metafunc.definition.get_closest_marker("seeds")
     if mark is not None:
         seeds = max(seeds, _number_of(mark))
-    if seeds and "scheduler_seed" in metafunc.fixturenames:
+    if seeds:
         metafunc.parametrize(
             "scheduler_seed", range(seeds), indirect=True, ids=[f"seed={n}" for n in range(seeds)]
         )

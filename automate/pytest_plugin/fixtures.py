@@ -96,8 +96,8 @@ async def modelled_node(
 
     use = _use(request)
     mark = request.node.get_closest_marker("model")
-    manner = {} if mark is None else mark.kwargs
-    async with nodes.modelled_node(**manner) as use.node:
+    manner = pytest.mark.model().mark if mark is None else mark
+    async with nodes.modelled_node(*manner.args, **manner.kwargs) as use.node:
         yield use.node
 
 

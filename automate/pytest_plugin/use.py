@@ -23,7 +23,7 @@ __all__ = ["NODES", "USE", "Use", "parameters_of", "uses"]
 NODES: Final = ("node", "modelled_node")
 _FIXTURES: Final = frozenset({*NODES, "recording", "transcripts", "scheduler_seed"})
 _HOME: Final = "automate.pytest_plugin.fixtures"
-_SEED: Final = re.compile(r"-?seed=\d+|(?<=\[)seed=\d+-")
+_SEED: Final = re.compile(r"(?<=\[)seed=\d+-|-?seed=\d+")
 
 
 def uses(item: pytest.Item) -> bool:
@@ -170,7 +170,10 @@ class Use:
     def show_traffic(self) -> None:
         """Add the end of what was said to the report of a failure."""
         if self.node is not None:
-            self.item.add_report_section("call", "traffic", "\n".join(self.node.traffic[-50:]))
+            from automate.testing.ears import told_lines
+
+            shown = "\n".join(told_lines(self.node.traffic)[-50:])
+            self.item.add_report_section("call", "traffic", shown)
 
     def _said(self) -> list[str]:
         said = [] if self.transcripts is None else list(self.transcripts.said)

@@ -25,13 +25,15 @@ from automate.wire.messages import (
     ClientMessage,
     ConsoleOutput,
     PowerAction,
+    PowerState,
     SendCommand,
     ServerMessage,
     SetState,
     StatsReported,
+    StatusChanged,
 )
 
-__all__ = ["Ears", "Play"]
+__all__ = ["Ears", "Play", "told_lines"]
 
 # In virtual time a session pings for ever: whoever waits for what never comes would not end.
 _SILENCE_SECONDS: Final = 3600.0
@@ -58,6 +60,9 @@ class Ears(Listener):
         self._said = 0
         self._redactor = Redactor()
         self._heard: list[ServerMessage] = []
+        # The status that was told last, and which of what was heard told of another.
+        self._status: PowerState | None = None
+        self._changes: set[int] = set()
         self._taken = 0
         self._news = trio.Event()
 
@@ -77,25 +82,31 @@ class Ears(Listener):
         return self._begins_at + at - self._let_in_at
 
     async def wait_for(
-        self, what: ServerMessage | str, *, is_patient: bool, hint: Callable[[], str]
+        self,
+        what: ServerMessage | str,
+        *,
+        is_patient: bool,
+        hint: Callable[[], str],
+        is_change: bool = False,
     ) -> ServerMessage:
         """Wait for the next frame that is *what*; not for ever, unless *is_patient*.
 
-        *hint* tells why nothing comes, where that is known.
+        With *is_change* a status counts only if the one before was another. *hint* tells why
+        nothing comes, where that is known.
         """
         __tracebackhide__ = True
         while True:
             while self._taken < len(self._heard):
                 message = self._heard[self._taken]
                 self._taken += 1
-                if _is(message, what):
+                if _is(message, what) and (not is_change or self._taken - 1 in self._changes):
                     return message
             self._news = trio.Event()
             deadline = float("inf") if is_patient else self._said_at + _SILENCE_SECONDS
             with trio.move_on_at(deadline) as patience:
                 await self._news.wait()
             if patience.cancelled_caught:
-                before = self.lines[: self._said][-_SHOWN_LINES:]
+                before = told_lines(self.lines[: self._said])[-_SHOWN_LINES:]
                 shown = "\n".join(before) or "  nothing at all"
                 raise AssertionError(
                     f"waited for {what!r}, and nothing was said for an hour{hint()}; before "
@@ -115,6 +126,10 @@ class Ears(Listener):
             if self._let_in_at is None and isinstance(message, AuthSucceeded):
                 self._let_in_at = at
             self._write(at, f"< {_frame_words(text)}")
+            if isinstance(message, StatusChanged):
+                if self._status not in (None, message.status):
+                    self._changes.add(len(self._heard))
+                self._status = message.status
             self._heard.append(message)
             # A session brings a new token every few minutes and a model tells its stats each
             # second, both for ever: that is no sign of life.
@@ -233,6 +248,11 @@ class Play(Watcher):
 
     def _now(self) -> float:
         return self._ears.seconds(trio.current_time())
+
+
+def told_lines(traffic: Sequence[str]) -> list[str]:
+    """Return the lines of *traffic* that tell something: not the stats of each second."""
+    return [line for line in traffic if "  < stats: " not in line]
 
 
 def _is(message: ServerMessage, what: ServerMessage | str) -> bool:

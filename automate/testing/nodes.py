@@ -170,9 +170,10 @@ class Node:
         )
 
     async def becomes(self, status: PowerState | str) -> None:
-        """Wait until the server next says that it is *status*: ``offline``, ``running``…
+        """Wait until the server, being something else, says that it is *status*: ``running``…
 
-        Raises as `hears` does, and a `UsageError` for what is no status.
+        What it is when the session begins is no change. Each change is taken once. Raises as
+        `hears` does, and a `UsageError` for what is no status.
         """
         __tracebackhide__ = True
         try:
@@ -180,7 +181,12 @@ class Node:
         except ValueError:
             known = ", ".join(PowerState)
             raise UsageError(f"expected a status ({known}), found {status!r}") from None
-        await self.hears(StatusChanged(wanted))
+        await self._ears.wait_for(
+            StatusChanged(wanted),
+            is_patient=not self._is_virtual,
+            hint=self._why_silent,
+            is_change=True,
+        )
 
     def _why_silent(self) -> str:
         notes = [] if self.replay is None else self.replay.notes

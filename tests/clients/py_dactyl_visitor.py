@@ -28,6 +28,9 @@ def visit(panel: str, key: str, server: str, steps: Steps) -> dict[str, Any]:
                 case ["hear", count]:
                     while len(heard) < count:
                         heard.append(next(socket.listen()))
+                case ["until", part]:
+                    while not heard or part not in json.dumps(heard[-1]):
+                        heard.append(next(socket.listen()))
                 case ["power", signal]:
                     client.servers.send_power_action(server, signal)
                 case ["command", text]:

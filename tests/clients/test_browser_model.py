@@ -21,6 +21,7 @@ from automate.fake.model.settings import Kind, Settings
 from automate.fake.model.signals import ConditionChanged, NodeStarted, NodeStopped
 from automate.wire.console import daemon_line
 from tests.clients.browser import Acts, GaveUp, Page
+from tests.clients.serving import serve
 
 RATE = 40
 # Only a guard against waiting for ever for what does not come.
@@ -172,3 +173,19 @@ async def test_a_suspended_server_is_not_tried_again(quick_clock: MockClock) -> 
 
     assert [kind for kind, _what in page.diary] == ["fetched", "opened", "sent", "lost"]
     assert page.all("lost") == ["4409"]
+
+
+def test_the_command_serves_it_to_a_page_as_well() -> None:
+    """In a process of its own and in real time; the server is started when the page comes."""
+    with serve("fake", "--start") as served:
+        page = Page(served.panel, served.key, served.server)
+
+        def user(text: str) -> list[tuple[str, str]]:
+            return [("send command", "list")] if '["running"]' in text else []
+
+        asyncio.run(
+            asyncio.wait_for(page.stay(lambda text: "players online" in text, acts=user), 30)
+        )
+
+    assert args_of("console output", page.all("heard"))[-1].endswith("There are 0 players online: ")
+    assert served.code == 0

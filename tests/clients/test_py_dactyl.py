@@ -1,4 +1,4 @@
-"""py-dactyl, as it comes from its authors, on a replay: it sees a panel and a node.
+"""py-dactyl, as it comes from its authors, on a replay and on the model: it sees a real server.
 
 `make clients` sets it up; without that there is nothing to try.
 """
@@ -139,3 +139,28 @@ def test_its_other_client_asks_for_what_was_said_before(recordings: Path) -> Non
     assert heard == [SUCCESS, *before, *logs]
     assert json.loads(stats["args"][0])["state"] == "running"
     assert visited["answered"]["servers"][0]["attributes"]["uuid"] == recording.header.server
+
+
+def test_it_runs_a_server_of_the_model() -> None:
+    steps = [
+        ["until", "offline"],
+        ["power", "start"],
+        ["until", "running"],
+        ["command", "say hello"],
+        ["until", "[Server] hello"],
+        ["back up"],
+        ["until", "backup completed"],
+        ["type", "stop"],
+        ["until", '["offline"]'],
+        ["look"],
+    ]
+
+    with serve("fake") as served:
+        visited = visit("plain", served, steps)
+
+    states = [m["args"][0] for m in visited["heard"] if m["event"] == "status"]
+    assert states == ["offline", "starting", "running", "stopping", "offline"]
+    (backup,) = visited["answered"]["backups"]
+    assert backup["attributes"]["uuid"] == visited["answered"]["made"]["attributes"]["uuid"]
+    assert backup["attributes"]["is_successful"] is True
+    assert visited["answered"]["utilization"]["current_state"] == "offline"

@@ -4,7 +4,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from automate import Crashed, Recipe, Start
+from automate import Asked, Command, Crashed, Recipe, ServerIs, Start
+from automate.errors import UsageError
 from automate.fake.model.settings import Settings
 from automate.live.listener import Listener
 from automate.testing import (
@@ -127,6 +128,83 @@ async def test_a_model_answers_what_nobody_recorded(autojump_clock: MockClock) -
         await node.hears(StatusChanged(PowerState.RUNNING))
 
     Timeline(play.transcript).sent("start").once()
+
+
+async def test_what_is_becomes_something_else(autojump_clock: MockClock) -> None:
+    """What it is when the session begins is no change, nor is being told again."""
+    evening = (
+        Script("evening")
+        .online()
+        .frame("status", "running", after=1)
+        .stop(after=1, asked=False)
+        .start(after=1, asked=False)
+        .wait(5)
+    )
+    async with replayed_node(evening) as node, node.open_session():
+        await node.becomes("running")
+        with pytest.raises(AssertionError, match="nothing was said for an hour"):
+            await node.becomes(PowerState.RUNNING)
+        with pytest.raises(UsageError, match=r"expected a status \(offline, .*found 'up'"):
+            await node.becomes("up")
+
+    said = [line for line in node.traffic if "status" in line]
+    assert [line.split(": ")[1] for line in said] == [
+        "running", "running", "stopping", "offline", "starting", "running",
+    ]  # fmt: skip
+
+
+async def test_the_end_of_a_recipe_is_waited_for(autojump_clock: MockClock) -> None:
+    """Each end once; ends of others come in between."""
+    asked = Recipe("asked", when=Asked(), then=Command("list"), only_if=ServerIs("running"))
+    async with modelled_node(online=True, crash_detection=False) as node:
+        async with node.running([asked, RESTART], asked="asked") as play:
+            assert await play.ended("asked") == "done"
+            play.send("crash 1")
+            assert await play.ended("restart") == "done"
+            play.send("crash 1")
+            assert await play.ended("restart") == "done"
+            with pytest.raises(AssertionError, match="'restart' to end, .*within an hour") as late:
+                await play.ended("restart")
+            with pytest.raises(UsageError, match=r"called 'rest'; there are: 'asked', 'restart'"):
+                await play.ended("rest")
+            play.send("stop")
+            await node.becomes("offline")
+        async with node.running(asked, asked="asked") as play:
+            assert await play.ended("asked") == "held back"
+
+    assert str(late.value).count("restart: - done") == 2
+
+
+async def test_what_is_sent_is_what_a_timeline_would_find(autojump_clock: MockClock) -> None:
+    async with modelled_node(online=True) as node, node.running(RESTART) as play:
+        play.send("list")
+        await node.hears("There are 0 players online")
+        play.send("stop")
+        await node.becomes("offline")
+        play.send(SetState("start"))
+        await node.becomes("running")
+
+    sent = [line[13:] for line in node.traffic if "  > s" in line and "logs" not in line]
+    assert sent == ["> send command: list", "> set state: stop", "> set state: start"]
+
+
+@pytest.mark.parametrize("daemon", ["pterodactyl", "pelican"])
+async def test_a_model_is_what_it_is_told_to_be(autojump_clock: MockClock, daemon: str) -> None:
+    async with (
+        modelled_node(daemon=daemon, start_at="2026-11-24T04:29:50", backups_fail=True) as node,
+        node.open_panel() as panel,
+    ):
+        assert node.now().isoformat() == "2026-11-24T04:29:50+00:00"
+        assert (await panel.kind()).name.lower() == daemon
+        made = await panel.create_backup(node.server, "it")
+        await trio.sleep(60)
+        assert (await panel.backup(node.server, made.uuid)).is_failed
+
+
+async def test_a_model_of_nothing_is_refused(autojump_clock: MockClock) -> None:
+    with pytest.raises(UsageError, match=r"daemon \(pterodactyl, pelican\), found 'wings'"):
+        async with modelled_node(daemon="wings"):
+            raise AssertionError("it was opened")
 
 
 def test_a_replay_is_the_same_in_every_run_of_trio() -> None:

@@ -130,6 +130,40 @@ def test_options_of_others_stay_theirs(project: pytest.Pytester) -> None:
 # ---------------------------------------------------------------- recordings
 
 
+def test_each_recording_can_be_a_parameter(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever pytest is run from: parameters are made while tests are collected."""
+    (project.path / "recordings").rename(project.path / "tapes")
+    (project.path / "deep").mkdir()
+    path = project.makepyfile(
+        """
+        import pytest
+        from automate.testing import recording_names, rehearse
+
+        @pytest.mark.parametrize("recording", recording_names())
+        def test_it(recording):
+            rehearse("recipes", recording)
+        """
+    )
+    monkeypatch.chdir(project.path / "deep")
+
+    result = project.runpytest_inprocess(
+        f"--rootdir={project.path}", "-o", f"automate_recordings={project.path / 'tapes'}", path
+    )
+
+    assert outcome(result) == {"passed": 3}
+
+
+def test_without_recordings_there_is_nothing_to_choose_from(project: pytest.Pytester) -> None:
+    """A test of each of them would else be skipped, and nobody would see."""
+    project.makepyfile("from automate.testing import recording_names\nrecording_names()")
+
+    result = project.runpytest_inprocess("-o", "automate_recordings=nowhere")
+
+    result.stdout.fnmatch_lines(["*expected recordings in *nowhere, found none; record one*"])
+
+
 def test_recordings_are_found_by_name_and_by_mark(project: pytest.Pytester) -> None:
     project.makepyfile(
         """
@@ -255,6 +289,44 @@ def test_a_modelled_node_needs_no_recording(project: pytest.Pytester) -> None:
     )
 
     assert outcome(project.runpytest_inprocess("--seeds", "2")) == {"passed": 2}
+
+
+def test_a_modelled_node_is_as_the_test_is_marked(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.model(online=True, crash_detection=False, start_at="2026-11-24T04:29:50")
+        async def test_it(modelled_node):
+            assert modelled_node.now().isoformat()[:16] == "2026-11-24T04:29"
+            async with modelled_node.running("recipes/restart_on_crash.py") as play:
+                play.send("crash 3")
+                assert await play.ended("restart on crash") == "done"
+        """
+    )
+
+    assert outcome(project.runpytest_inprocess()) == {"passed": 1}
+
+
+def test_the_traffic_of_a_failure_is_shown_without_the_statistics(
+    project: pytest.Pytester,
+) -> None:
+    project.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.model(online=True)
+        async def test_it(modelled_node):
+            async with modelled_node.open_session():
+                await modelled_node.hears("what nobody says")
+        """
+    )
+
+    result = project.runpytest_inprocess()
+
+    assert outcome(result) == {"failed": 1}
+    result.stdout.fnmatch_lines(["*nothing was said for an hour*", "*  < status: running"])
+    result.stdout.no_fnmatch_line("*< stats*")
 
 
 def test_without_pytest_trio_it_is_asked_for(project: pytest.Pytester) -> None:
@@ -467,6 +539,51 @@ def test_chance_is_found_by_seeds(project: pytest.Pytester) -> None:
         ["under seed * the transcript is not that of seed 0 (- 0, + *)", "seed 0:", "seed *:"]
     )
     assert all("test_chance" in line for line in swept.outlines if line.startswith("FAILED"))
+
+
+def test_a_test_can_be_marked_to_be_swept_always(project: pytest.Pytester) -> None:
+    """With ``--seeds`` it has the greater number; its transcript is one, whatever the seed."""
+    project.makepyfile(
+        """
+        import pytest
+        from automate.testing import rehearse
+
+        @pytest.mark.seeds(3)
+        @pytest.mark.parametrize("name", ["crash-twice", "crash-recovered"])
+        def test_it(transcripts, name):
+            transcripts.check(rehearse("recipes", name))
+
+        @pytest.mark.seeds("theirs")
+        def test_plain():
+            pass
+        """
+    )
+
+    first = project.runpytest_inprocess("--update-transcripts")
+
+    assert outcome(first) == {"passed": 7}
+    assert sorted(path.name for path in project.path.glob("transcripts/*/*")) == [
+        "test_it-crash-recovered.txt",
+        "test_it-crash-twice.txt",
+    ]
+    assert outcome(project.runpytest_inprocess("--seeds", "2")) == {"passed": 7}
+    assert outcome(project.runpytest_inprocess("--seeds", "4")) == {"passed": 9}
+
+
+def test_a_number_of_seeds_is_a_number(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.seeds("many")
+        def test_it(transcripts):
+            pass
+        """
+    )
+
+    result = project.runpytest_inprocess()
+
+    result.stdout.fnmatch_lines(["*expected a number, as in @pytest.mark.seeds(5), found*many*"])
 
 
 # ---------------------------------------------------------------- secrets

@@ -211,6 +211,46 @@ def test_a_second_crash_within_a_minute_is_not_answered_a_later_one_is() -> None
     assert late[-1] == "status running"
 
 
+def test_other_things_happen_while_a_backup_is_made() -> None:
+    """In two verbs or in one, it is the same backup."""
+    begun = Script().online().backup_begins("nightly", after=1)
+    whole = Script().online().backup("nightly", after=1, seconds=5, successful=False)
+    # From the panel's answer on, not from the call.
+    parted = begun.wait(5).backup_ends(successful=False)
+    crashed = begun.crash(after=2, gives_up=True).backup_ends(after=3)
+
+    assert parted.entries == whole.entries
+    assert [type(entry).__name__ for entry in crashed.entries[-2:]] == ["ServerFrame", "PanelCall"]
+    with pytest.raises(UsageError, match=r"backup_ends\(\): no backup has begun"):
+        Script().online().backup().backup_ends()
+    with pytest.raises(UsageError, match=r"backup\(\): a backup is being made"):
+        begun.backup()
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        (Script().offline(), ["again", "gives up"]),
+        (Script().online().crash().stop(), ["gives up"]),
+        (Script(crash_detection=False).offline(), []),
+    ],
+    ids=["at first", "within a minute", "undetected"],
+)
+def test_a_start_without_an_image_is_a_crash(script: Script, told: list[str]) -> None:
+    """Once more through, then the daemon gives up (PROBED 4.2); who asked hears an error."""
+    failed = script.start(fails=True)
+    new = failed.entries[len(script.entries) :]
+
+    events = [entry.event for entry in new if isinstance(entry, ServerFrame)]
+    text = "\n".join(str(entry.args) for entry in new if isinstance(entry, ServerFrame))
+    assert failed.situation.status == "offline"
+    assert text.count("'starting'") == (2 if "again" in told else 1)
+    assert ("Aborting automatic restart, last crash" in text) is ("gives up" in told)
+    assert text.count("Exit code: 1") == len(told)
+    assert events.count("daemon error") == 1
+    assert "daemon error" not in str(script.start(fails=True, asked=False).entries)
+
+
 def test_stats_come_once_a_second_while_somebody_wants_them() -> None:
     script = Script(with_stats=True).online().uses(memory_bytes=5).wait(10).stop().wait(10)
 
