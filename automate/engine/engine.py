@@ -6,7 +6,6 @@ answer. Before each input the machine is handed every timer that is due by then.
 """
 
 import math
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, Protocol
@@ -15,6 +14,7 @@ import trio
 from attrs import define, field, frozen
 
 from automate.engine.hands import call_python, make_backup, show_backup
+from automate.engine.words import TOLD, said_to, words_of
 from automate.errors import AutomateError, UsageError
 from automate.live.listener import Listener
 from automate.live.panel import Panel
@@ -33,21 +33,13 @@ from automate.machine.stage import Manner
 from automate.recipe.recipe import Recipe
 from automate.wire.codec import decode_server
 from automate.wire.frame import canonical_client
-from automate.wire.messages import (
-    ClientMessage,
-    DaemonErrorReported,
-    SendCommand,
-    ServerMessage,
-    StatusChanged,
-    Throttled,
-)
+from automate.wire.messages import ClientMessage, SendCommand
 
 __all__ = ["Engine", "Outcome", "Sender", "Watcher", "listener_of"]
 
 # What is told as sent is only then given to the socket, and a refusal takes its time: so long
 # a recipe that was asked for is waited on after its end, if it sent anything.
 _PARTING_SECONDS: Final = 0.5
-_TOLD: Final = (StatusChanged, DaemonErrorReported, Throttled)
 
 
 class Sender(Protocol):
@@ -139,6 +131,8 @@ class Engine:
         self._to_ask = set(self._requests)
         self._all_over = trio.Event()
         self._senders: dict[str, Sender] = {}
+        # What each server is still to be told: messages keep their distance on the wire.
+        self._unsaid: dict[str, list[str]] = {server: [] for server in servers}
         self._changed = trio.Event()
         self._nursery: trio.Nursery | None = None
 
@@ -183,6 +177,23 @@ class Engine:
             await trio.sleep(_PARTING_SECONDS)
         return [request.outcome for request in self._requests.values() if request.outcome]
 
+    async def put_right(self) -> None:
+        """Cut the runs short that have something to put right (`always`), and see it done.
+
+        That is when all is about to end; the caller says how long it may take.
+        """
+        at = self._now()
+        self._catch_up(at)
+        before = {run.id for run in self._machine.busy}
+        output = self._machine.cut_short(at)
+        if not output:
+            return
+        cut = {one.run for one in output if isinstance(one, Traced)} & before
+        self._carry_out(output)
+        while any(run.id in cut for run in self._machine.busy) or any(self._unsaid.values()):
+            await self._changed.wait()
+        await trio.sleep(_PARTING_SECONDS)
+
     # ------------------------------------------------------------ inputs
 
     def received(self, server: str, texts: Sequence[str]) -> None:
@@ -193,8 +204,8 @@ class Engine:
         for text in texts:
             message = decode_server(text)
             output = machine.heard(server, message, at)
-            if type(message) in _TOLD:
-                self.saw(server, _words(message))
+            if type(message) in TOLD:
+                self.saw(server, words_of(message))
             if output:
                 self._carry_out(output)
         if server in self._to_ask and machine.state.servers[server].world.status is not None:
@@ -218,6 +229,10 @@ class Engine:
 
     def sent(self, server: str, text: str) -> None:
         """Take in that the frame *text* is given to the socket of *server*."""
+        unsaid = self._unsaid[server]
+        if text in unsaid:
+            unsaid.remove(text)
+            self._changed.set()
         request = self._requests.get(server)
         if request is not None and text in request.unsent:
             request.unsent.remove(text)
@@ -225,13 +240,11 @@ class Engine:
 
     def not_sent(self, server: str, message: ClientMessage, reason: str) -> None:
         """Take in that *message* will not be sent to *server*."""
-        self.saw(server, f"did not get {_said(message)}: {reason}")
+        self.saw(server, f"did not get {said_to(message)}: {reason}")
         request = self._requests.get(server)
-        if request is None:
-            return
         # Power steps see for themselves that nothing happens, and ask again.
-        if isinstance(message, SendCommand):
-            request.lost = request.lost or f"{_said(message)} was not sent: {reason}"
+        if request is not None and isinstance(message, SendCommand):
+            request.lost = request.lost or f"{said_to(message)} was not sent: {reason}"
         self.sent(server, canonical_client(message.event, message.args))
 
     def gave_up(self, server: str, error: AutomateError) -> None:
@@ -239,6 +252,8 @@ class Engine:
         for watcher in self._watchers:
             watcher.gave_up(server, error)
         self._to_ask.discard(server)
+        self._unsaid[server].clear()
+        self._changed.set()
         request = self._requests.get(server)
         if request is not None:
             request.unsent.clear()
@@ -283,19 +298,27 @@ class Engine:
         panel = self._panel
         match action:
             case Send(server=server, message=message):
+                text = canonical_client(message.event, message.args)
+                self._unsaid[server].append(text)
                 request = self._requests.get(server)
                 if request is not None and request.run == action.run:
-                    request.unsent.append(canonical_client(message.event, message.args))
+                    request.unsent.append(text)
                     request.has_sent = True
                 self._senders[server].send(message)
             case MakeBackup(server=server, name=name, call=call):
-                self._beside(call, lambda: make_backup(panel, server, name))
+                self._beside(call, lambda: self._make_backup(server, name))
             case ShowBackup(server=server, uuid=uuid, call=call):
                 self._beside(call, lambda: show_backup(panel, server, uuid))
             case CallPython(name=name, values=values, call=call):
                 self._beside(call, lambda: call_python(name, values))
             case Tell():
                 pass  # the watchers are who is told
+
+    async def _make_backup(self, server: str, name: str) -> Answer:
+        """Make a backup that overtakes no command (`save-off`) on its way to the server."""
+        while self._unsaid[server]:
+            await self._changed.wait()
+        return await make_backup(self._panel, server, name)
 
     def _beside(self, call: int, work: Callable[[], Awaitable[Answer]]) -> None:
         async def answer() -> None:
@@ -336,25 +359,6 @@ class Engine:
             if request.lost and request.outcome and request.outcome.what == "done":
                 request.outcome = Outcome(request.outcome.server, "failed", request.lost)
         self._all_over.set()
-
-
-def _words(message: ServerMessage) -> str:
-    """Return what a person wants to know of *message*, to follow on the server's name."""
-    match message:
-        case StatusChanged(status=status):
-            return f"is {status}"
-        case DaemonErrorReported(text=text):
-            # Its number is for the daemon's own log.
-            return f"refuses: {re.sub(r'^Error Event [^ ]+: ', '', text)}"
-        case Throttled(what=what):
-            return f"dropped a message ({what}): too many in a short time"
-        case _:
-            return type(message).__name__
-
-
-def _said(message: ClientMessage) -> str:
-    first = next((one for one in message.args if one is not None), "")
-    return f"{message.event} {first}".rstrip()
 
 
 def listener_of(engine: Engine, server: str) -> Listener:

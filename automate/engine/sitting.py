@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 import trio
 
@@ -32,6 +33,9 @@ __all__ = [
     "recording_path",
     "sessions_for",
 ]
+
+# What was begun is put right in this time, or not at all: who pressed Ctrl-C waits for it.
+_PUTTING_RIGHT_SECONDS: Final = 5.0
 
 
 def header_for(server: Server, panel: Panel, *, now: datetime, title: str) -> Header:
@@ -122,13 +126,36 @@ async def keep(engine: Engine, sessions: Sequence[Session]) -> list[Outcome]:
     """Keep *engine* and *sessions* until there is nothing left to do.
 
     That is when what was asked for has ended everywhere (how is returned), or when every
-    session has ended by an error, which its watchers were told.
+    session has ended by an error, which its watchers were told. Cancelled, it first has the
+    recipes put right what they began (`save-on`), for a few seconds at most.
 
     Raises:
         RecordingError: something can't be recorded any more: a reason to stop everything.
     """
     outcomes: list[Outcome] = []
+    over = trio.Event()
+    work = trio.CancelScope(shield=True)
 
+    async def keep_all() -> None:
+        try:
+            with work:
+                await _keep_all(engine, sessions, outcomes)
+        finally:
+            over.set()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(keep_all)
+        try:
+            await over.wait()
+        finally:
+            if not over.is_set():
+                with trio.move_on_after(_PUTTING_RIGHT_SECONDS, shield=True):
+                    await engine.put_right()
+            work.cancel()
+    return outcomes
+
+
+async def _keep_all(engine: Engine, sessions: Sequence[Session], outcomes: list[Outcome]) -> None:
     async def wait() -> None:
         outcomes.extend(await engine.wait_for_outcomes())
         everything.cancel_scope.cancel()
@@ -142,7 +169,6 @@ async def keep(engine: Engine, sessions: Sequence[Session]) -> list[Outcome]:
         # A sitting in which something was asked for ends by its outcomes.
         if not engine.awaits_outcomes:
             everything.cancel_scope.cancel()
-    return outcomes
 
 
 async def _keep_session(session: Session) -> None:

@@ -176,6 +176,12 @@ class RecipeMachine:
             self._runs.go_on(run, at, doing.over)
         return self._taken()
 
+    def cut_short(self, at: float) -> list[Output]:
+        """Return what to do now that all is about to end: what puts something right (`always`)."""
+        for run in self._runs.in_order():
+            self._runs.cut_short(run, at, "automate was told to end")
+        return self._taken()
+
     @property
     def wake_at(self) -> float | None:
         """The moment at which `due` is to be called next, if nothing else happens before."""

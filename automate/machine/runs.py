@@ -115,6 +115,18 @@ class Runs:
         """Go on with the run of this number, for a moment it waited for has come."""
         self.go_on(self.state.runs[run], at, doing.due)
 
+    def cut_short(self, run: Run, at: float, reason: str) -> None:
+        """Fail the step that *run* waits in, if it is within a block that puts something right."""
+        program = self._program(run)
+        instruction = program[run.position]
+        while not isinstance(instruction, End):
+            if isinstance(instruction, Do) and instruction.presses_on:
+                return  # it is being put right already
+            instruction = program[instruction.on_failure]
+            if isinstance(instruction, Do):
+                self.go_on(run, at, lambda step, stage: Failed(reason))
+                return
+
     def _advance(self, run: Run, at: float) -> None:
         """Go through the program until a step waits, or the run is over."""
         program = self._program(run)

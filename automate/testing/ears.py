@@ -95,6 +95,7 @@ class Ears(Listener):
         nothing comes, where that is known.
         """
         __tracebackhide__ = True
+        began = trio.current_time()
         while True:
             while self._taken < len(self._heard):
                 message = self._heard[self._taken]
@@ -102,7 +103,8 @@ class Ears(Listener):
                 if _is(message, what) and (not is_change or self._taken - 1 in self._changes):
                     return message
             self._news = trio.Event()
-            deadline = float("inf") if is_patient else self._said_at + _SILENCE_SECONDS
+            silent_since = max(self._said_at, began)
+            deadline = float("inf") if is_patient else silent_since + _SILENCE_SECONDS
             with trio.move_on_at(deadline) as patience:
                 await self._news.wait()
             if patience.cancelled_caught:
@@ -112,6 +114,10 @@ class Ears(Listener):
                     f"waited for {what!r}, and nothing was said for an hour{hint()}; before "
                     f"that:\n\n{shown}"
                 )
+
+    def pass_over(self) -> None:
+        """Have the next wait be for what is said from now on."""
+        self._taken = len(self._heard)
 
     # ------------------------------------------------------------ what a session tells
 
@@ -183,10 +189,12 @@ class Play(Watcher):
     def send(self, what: str | ClientMessage) -> None:
         """Send something of the test's own: a power action by its name, a command, or a message.
 
-        It is what a `Timeline` would find by the same word, had a recipe sent it.
+        It is what a `Timeline` would find by the same word, had a recipe sent it. What was said
+        before is no answer to it: whoever waits for a frame then waits for a later one.
         """
         if isinstance(what, str):
             what = SetState(what) if what in _POWER else SendCommand(what)
+        self._ears.pass_over()
         self.carry(what)
 
     async def ended(self, recipe: str) -> str:

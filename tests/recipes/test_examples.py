@@ -14,7 +14,7 @@ EXAMPLES = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"
 @pytest.mark.parametrize(
     "text", EXAMPLES, ids=lambda text: re.findall(r'Recipe\(\s*"(.*?)"', text)[0]
 )
-def test_an_example_is_right(text: str, tmp_path: Path) -> None:
+def test_an_example_is_right(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """It defines the recipes that it names, without a word on the terminal, and they play."""
     (tmp_path / "example.py").write_text(text, encoding="utf-8")
 
@@ -22,6 +22,7 @@ def test_an_example_is_right(text: str, tmp_path: Path) -> None:
 
     assert [recipe.name for recipe in recipes] == re.findall(r'Recipe\(\s*"(.*?)"', text)
     rehearse(recipes, "crash-twice")
+    assert capsys.readouterr() == ("", "")
 
 
 def test_the_page_has_examples() -> None:

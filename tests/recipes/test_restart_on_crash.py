@@ -107,6 +107,15 @@ def test_after_five_crashes_within_an_hour_it_gives_up_and_says_so_once() -> Non
     night.nothing_else()
 
 
+@pytest.mark.parametrize(("crash_at", "starts"), [(3699.5, ()), (3700, (3710,))])
+def test_an_hour_is_an_hour(crash_at: float, starts: tuple[float, ...]) -> None:
+    """The first of the five was at 100."""
+    night = Timeline(rehearse(RESTART, crashes(100, 200, 300, 400, 600, crash_at)))
+
+    night.sent("start").at(110, 220, 340, 480, 760, *starts)
+    night.told(containing="giving up").times(0 if starts else 1)
+
+
 def test_when_the_hour_is_over_it_goes_on() -> None:
     evening = crashes(100, 200, 300, 400, 600, 1000, 3701, 3760)
     night = Timeline(rehearse(RESTART, evening))
