@@ -1,7 +1,7 @@
 """Start the server again ten seconds after it crashed, unless the daemon did so itself.
 
-The pause grows with each attempt (10, 20, 40… seconds, at most five minutes) and is short again
-after ten quiet minutes. After five crashes within an hour it gives up and says so.
+The pause doubles with each attempt (10, 20, 40… seconds) and is short again after ten quiet
+minutes. After five crashes within an hour it gives up and says so.
 """
 
 from automate import AtMost, Backoff, Crashed, Notify, Recipe, ServerIs, Start, Wait
@@ -11,7 +11,7 @@ restart_on_crash = Recipe(
     when=Crashed(),
     then=[
         Wait(
-            seconds=Backoff(first_seconds=10, cap_seconds=300, reset_after_seconds=600),
+            seconds=Backoff(first_seconds=10, reset_after_seconds=600),
             unless=ServerIs("starting", "running"),
         ),
         Notify("{server} {reason}; starting it again (attempt {attempt})"),

@@ -19,13 +19,12 @@ ON = Command("save-on")
     ("steps", "expected"),
     [
         ([Block([HOUR], always=[ON])], ["save-on", "failed"]),
-        ([Block([Block([HOUR])], always=[ON])], ["save-on", "failed"]),
+        ([Block([Block([HOUR], always=[Notify("x")])], always=[ON])], ["save-on", "failed"]),
         ([Block([Block([HOUR], always=[ON])], always=[Command("bye")])],
          ["save-on", "bye", "failed"]),
-        ([Block([HOUR], always=[Block([ON])]), Command("after")], ["save-on", "failed"]),
+        ([Block([HOUR], always=[Block([ON], always=[Notify("x")])]), Command("after")], ["save-on", "failed"]),
         ([HOUR, Block([Command("off")], always=[ON])], []),
         ([Block([Command("off")], always=[ON]), HOUR], []),
-        ([Block([HOUR])], []),
         ([Block([Command("off")], always=[HOUR, ON])], []),
     ],
 )  # fmt: skip
