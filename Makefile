@@ -14,7 +14,7 @@ help: ## what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /make \1  	/p' Makefile
 
 test: $(READY) ## run the tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses logical
 
 lint: $(READY) ## format, style, types and the walls between the rooms, without changing anything
 	@$(BIN)/ruff format --check .

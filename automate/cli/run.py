@@ -84,8 +84,7 @@ async def _run(arguments: Namespace, recipes: "list[Recipe]", key: str) -> int:
     from automate.live.panel import Panel
     from automate.live.service import ServiceManager
 
-    if arguments.log is not None:
-        _log_into(arguments.log, key)
+    _log_into(arguments.log, key)
     async with AsyncExitStack() as stack:
         panel = await stack.enter_async_context(
             Panel(arguments.panel, key, ca_file=arguments.ca_file)
@@ -140,11 +139,15 @@ def _warn(servers: "list[Server]", recipes: "list[Recipe]") -> None:
             complain(f"warning: {server.name}: {need}")
 
 
-def _log_into(file: Path, key: str) -> None:
+def _log_into(file: Path | None, key: str) -> None:
     import logging
 
     from automate.live.log import JsonLines, log
 
+    if file is None:
+        # Nobody keeps it; Python would print it then, under what the page says of it already.
+        log.addHandler(logging.NullHandler())
+        return
     try:
         handler = logging.FileHandler(file, encoding="utf-8")
     except OSError as error:

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
 from contextlib import asynccontextmanager
 from typing import Final, Literal
-from uuid import uuid4
+from uuid import NAMESPACE_URL, uuid4, uuid5
 
 import trio
 from attrs import evolve
@@ -183,6 +183,7 @@ class _Node:
             speed=speed,
             faults=self._faults,
         )
+        self._refused = 0
         self._is_instant = math.isinf(speed)
         self._wall_clock = wall_clock
         self._on_note = on_note
@@ -320,7 +321,10 @@ class _Node:
         if problem is None:
             client.token_ends_at = self._tokens.ends_at(token)
             return None
-        return encode_server(evolve(problem, text=f"Error Event [{uuid4()}]: {problem.text}"))
+        # Made up and yet always the same: one seed makes one run, to the byte.
+        self._refused += 1
+        error = uuid5(NAMESPACE_URL, f"{self._tape.server}/errors/{self._refused}")
+        return encode_server(evolve(problem, text=f"Error Event [{error}]: {problem.text}"))
 
     def _is_expired(self, client: Client) -> bool:
         """Whether the token is over, where faults end tokens: else the recording tells of that."""

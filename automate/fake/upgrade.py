@@ -21,9 +21,13 @@ def answer_upgrade(
 ) -> Response | HangUp | SwitchProtocol:
     """Return the daemon's answer: 404, then 400, then 403 in this order, else the websocket.
 
+    A slash too many at the end is answered with the way to where there is none (PROBED 2).
     *origins* are the spellings of the panel's URL. While the node *is_lost*, it only hangs up.
     """
-    if request.path != f"/api/servers/{server}/ws":
+    known = f"/api/servers/{server}/ws"
+    if request.path == f"{known}/":
+        return Response(status=301, headers={"Location": known})
+    if request.path != known:
         return Response(status=404, body={"error": _UNKNOWN}, headers={"X-Request-Id": request_id})
     if is_lost:
         return HangUp()

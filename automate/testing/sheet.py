@@ -27,6 +27,12 @@ _STARTED: Final = datetime(2026, 11, 23, 18, 0, tzinfo=UTC)
 _PANEL: Final = "https://panel.example.com"
 
 
+def _kind(daemon: str) -> Kind:
+    if daemon not in tuple(Kind):
+        raise UsageError(f"Script: expected a daemon ({', '.join(Kind)}), found {daemon!r}")
+    return Kind(daemon)
+
+
 def _utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
@@ -36,7 +42,7 @@ class Sheet:
     """What is written so far (*entries*), and how things stand at its end (*situation*)."""
 
     title: str = "evening"
-    daemon: Kind = field(default=Kind.PTERODACTYL, converter=Kind, kw_only=True)
+    daemon: Kind = field(default=Kind.PTERODACTYL, converter=_kind, kw_only=True)
     game: Game = field(factory=Game, kw_only=True)
     server: str = field(default=DEFAULT_SERVER, kw_only=True)
     started_at: datetime = field(default=_STARTED, converter=_utc, kw_only=True)

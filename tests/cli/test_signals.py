@@ -105,6 +105,20 @@ def wait_for(condition: Callable[[], bool]) -> None:
     raise AssertionError("it never came to be")
 
 
+def test_a_lost_connection_is_told_once() -> None:
+    """What nobody asked to keep (`--log`) does not come out on standard error as well."""
+    with (
+        replayed("node-restart", "--speed", "20") as replay,
+        started("run", RESTART, *replay.at, env=as_user(replay)) as running,
+    ):
+        running.read_until("is not connected")
+        running.read_until("is connected")
+        running.send(signal.SIGINT)
+        said = running.rest()
+
+    assert (said.code, said.err) == (0, "")
+
+
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda one: one.name)
 def test_recipes_end_in_order_and_what_is_cut_off_is_told(number: int, tmp_path: Path) -> None:
     (tmp_path / "patient.py").write_text(

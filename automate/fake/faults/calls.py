@@ -19,6 +19,7 @@ _ERRORS: Final = {
         "An unexpected error was encountered while processing this request, please try again.",
     ),
 }
+_WITHOUT_BODY: Final = (204, 205, 304)
 _HTML: Final = (
     "<html>\r\n<head><title>{status} {phrase}</title></head>\r\n<body>\r\n"
     "<center><h1>{status} {phrase}</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n"
@@ -46,6 +47,8 @@ class PanelAnswers:
     def __attrs_post_init__(self) -> None:
         if not 200 <= self.status <= 599:
             raise UsageError(f"status: expected 200 to 599, found {self.status}")
+        if self.status in _WITHOUT_BODY:
+            raise UsageError(f"status: {self.status} has no body, so it is no error; take another")
 
     def matches(self, method: str, path: str) -> bool:
         """Whether it is about this call."""

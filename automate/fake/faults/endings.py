@@ -1,11 +1,15 @@
 """Faults that end a connection: dropped, reset, or silent while it seems to stand."""
 
+from typing import Final
+
 from attrs import frozen
 
 from automate.errors import UsageError
 from automate.fake.faults.line import ABNORMAL, End, Place, Planned, Silence, Stage
 
 __all__ = ["DropAfter", "HalfOpen", "Reset"]
+
+_REASON_BYTES: Final = 123
 
 
 @frozen(kw_only=True)
@@ -65,6 +69,16 @@ class DropAfter(_Ending):
 
     code: int = ABNORMAL
     reason: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        # What a close frame can carry: the names of endings without one are no codes (RFC 6455).
+        if not 1000 <= self.code < 5000 or self.code in (1004, 1005, 1015):
+            raise UsageError(f"code: expected a close code such as 4409, found {self.code}")
+        if len(self.reason.encode()) > _REASON_BYTES:
+            raise UsageError(
+                f"reason: expected at most {_REASON_BYTES} bytes, found {len(self.reason.encode())}"
+            )
 
     @property
     def ending(self) -> End:

@@ -1,11 +1,12 @@
 """The line of one connection: what the node sends goes in, what happens on the wire comes out.
 
 Pure: moments and texts in, moments and what is due then out, so that a test is a list. Each
-fault on the line has a place of its own, with a die of its own: one more fault changes nothing
-of what the others do.
+fault on the line has a place of its own, with a die of its own: neither one more fault nor the
+order in which they are listed changes anything of what the others do.
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from random import Random
@@ -95,21 +96,24 @@ class _Stop:
 class Line:
     """The line of the connection *number*, opened at *at*; *begun* will happen by itself.
 
-    Faults work in the order of their stages, whatever the order of *faults*.
+    Faults work in the order of their stages, and of their names within one, whatever the order
+    of *faults*.
     """
 
     def __init__(
         self, faults: Sequence[LineFault] = (), *, seed: int = 0, number: int = 1, at: float = 0.0
     ) -> None:
-        def place(position: int, direction: str) -> Place:
+        def place(name: str, direction: str) -> Place:
             # Seeded by a text: by a tuple or a float it would not be the same on each machine.
-            return Place(number, at, Random(f"{seed}/{number}/{position}/{direction}"))
+            return Place(number, at, Random(f"{seed}/{number}/{name}/{direction}"))
 
-        stops = [
-            _Stop(fault, place(position, "out"), inward=place(position, "in"))
-            for position, fault in enumerate(faults)
-        ]
-        self._stops = sorted(stops, key=lambda stop: stop.fault.stage)
+        self._stops: list[_Stop] = []
+        alike: Counter[str] = Counter()
+        for fault in sorted(faults, key=lambda fault: (fault.stage, repr(fault))):
+            # Named by what it is and not by where it stands in the list.
+            alike[repr(fault)] += 1
+            name = f"{fault!r}/{alike[repr(fault)]}"
+            self._stops.append(_Stop(fault, place(name, "out"), inward=place(name, "in")))
         self.begun = tuple(
             planned
             for index, stop in enumerate(self._stops)

@@ -66,7 +66,7 @@ class Run:
         self._seed = faults.seed
         self._on_line = [fault for fault in faults.faults if isinstance(fault, _OnLine)]
         self._slow = faults.of(SlowReader)
-        self._latencies = faults.of(Latency)
+        self._latencies = sorted(faults.of(Latency), key=repr)
         self._chance = Random(f"{faults.seed}/panel")
         self._panel_answers = faults.of(PanelAnswers)
         self._calls = [0] * len(self._panel_answers)

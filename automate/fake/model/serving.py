@@ -319,7 +319,7 @@ class _Service:
 def _server_in(path: str) -> str:
     """Return which server's websocket *path* is; nothing if it is no websocket's."""
     match path.split("/"):
-        case ["", "api", "servers", server, "ws"]:
+        case ["", "api", "servers", server, "ws"] | ["", "api", "servers", server, "ws", ""]:
             return server
     return ""
 
