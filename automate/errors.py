@@ -6,6 +6,7 @@ as it stands. Nothing here knows where an error is raised.
 
 __all__ = [
     "AccessDenied",
+    "AddressTaken",
     "AutomateError",
     "Busy",
     "ConnectionFailed",
@@ -37,6 +38,10 @@ class RecipeError(UsageError):
 
 class RecordingError(AutomateError):
     """A file is not a recording that this version can read."""
+
+
+class AddressTaken(AutomateError):
+    """A port can't be listened on: take another, or end who holds it."""
 
 
 class ConnectionFailed(AutomateError):

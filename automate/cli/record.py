@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from automate.cli.arguments import Parser, a_number, add_panel, read_key
-from automate.errors import ConnectionFailed, UsageError
+from automate.errors import ConnectionFailed, RecordingError
 
 __all__ = ["run"]
 
@@ -51,13 +51,13 @@ def _parser() -> Parser:
 def _check_output(path: Path) -> None:
     """Refuse what is plainly wrong before the panel is asked anything."""
     if path.is_dir():
-        raise UsageError(f"{path}: this is a folder; give the name of a new file in it")
+        raise RecordingError(f"{path}: this is a folder; give the name of a new file in it")
     if path.exists() or path.is_symlink():
-        raise UsageError(
+        raise RecordingError(
             f"{path}: there is a file already, and nothing is ever overwritten; give another name"
         )
     if not path.parent.is_dir():
-        raise UsageError(f"{path}: its folder does not exist; make it first")
+        raise RecordingError(f"{path}: its folder does not exist; make it first")
 
 
 async def _record(arguments: Namespace, key: str) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from automate.cli.arguments import Parser, add_panel, read_key
 from automate.cli.streams import complain
-from automate.errors import UsageError
+from automate.errors import AutomateError, UsageError
 
 if TYPE_CHECKING:
     from automate.engine.engine import Outcome
@@ -145,13 +145,11 @@ def _log_into(file: Path | None, key: str) -> None:
     from automate.live.log import JsonLines, log
 
     if file is None:
-        # Nobody keeps it; Python would print it then, under what the page says of it already.
-        log.addHandler(logging.NullHandler())
         return
     try:
         handler = logging.FileHandler(file, encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"{file}: the log can't be written ({error.strerror})") from None
+        raise AutomateError(f"{file}: the log can't be written ({error.strerror})") from None
     handler.setFormatter(JsonLines(keys=[key]))
     log.addHandler(handler)
     log.setLevel(logging.INFO)

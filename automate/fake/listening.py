@@ -4,7 +4,7 @@ from typing import Final
 
 import trio
 
-from automate.errors import UsageError
+from automate.errors import AddressTaken
 
 __all__ = ["listen", "url_name"]
 
@@ -15,12 +15,14 @@ async def listen(host: str, port: int) -> trio.SocketListener:
     """Listen on one address: a name with several would need the same port on all of them.
 
     Raises:
-        UsageError: it can't be listened on.
+        AddressTaken: it can't be listened on.
     """
     try:
         listener, *others = await trio.open_tcp_listeners(port, host=host)
     except (OSError, OverflowError) as exc:
-        raise UsageError(f"{host} port {port}: can't be listened on ({exc}); take another") from exc
+        raise AddressTaken(
+            f"{host} port {port}: can't be listened on ({exc}); take another"
+        ) from exc
     for other in others:
         await other.aclose()
     return listener

@@ -60,7 +60,8 @@ async def serve_replay(
     *on_note* is called with each note at once.
 
     Raises:
-        UsageError: there is no such deed or speed, or the address can't be listened on.
+        UsageError: there is no such deed or speed.
+        AddressTaken: the address can't be listened on.
     """
     tape = Tape(recording, leave=leave, strict=strict, lenient=lenient, speed=speed)
     listener = await listen(host, port)

@@ -20,6 +20,8 @@ from automate.wire.messages import ClientMessage
 __all__ = ["JsonLines", "LogBook", "log"]
 
 log = logging.getLogger("automate.live")
+# Where nobody keeps a log, Python would print it; a person is told elsewhere already.
+log.addHandler(logging.NullHandler())
 
 
 class JsonLines(logging.Formatter):

@@ -432,7 +432,7 @@ def test_a_port_in_use(capsys: Capture) -> None:
 
         code, told = say("replay", RECOVERED, "--port", str(port), capsys=capsys).complaint
 
-    assert (code, told.split(" (")[0]) == (2, f"127.0.0.1 port {port}: can't be listened on")
+    assert (code, told.split(" (")[0]) == (1, f"127.0.0.1 port {port}: can't be listened on")
     assert told.endswith("; take another")
 
 
@@ -444,15 +444,15 @@ def outputs(tmp_path: Path) -> dict[str, tuple[Path, int, str]]:
     (tmp_path / "lost").symlink_to(tmp_path / "nowhere")
     already = "there is a file already, and nothing is ever overwritten; give another name"
     return {
-        "existing": (tmp_path / "old.jsonl", 2, already),
-        "link": (tmp_path / "lost", 2, already),
-        "folder": (tmp_path, 2, "this is a folder; give the name of a new file in it"),
+        "existing": (tmp_path / "old.jsonl", 1, already),
+        "link": (tmp_path / "lost", 1, already),
+        "folder": (tmp_path, 1, "this is a folder; give the name of a new file in it"),
         "no folder": (
             tmp_path / "new" / "x.jsonl",
-            2,
+            1,
             "its folder does not exist; make it first",
         ),
-        "device": (Path("/dev/full"), 2, already),
+        "device": (Path("/dev/full"), 1, already),
         "compressed": (
             tmp_path / "x.jsonl.zst",
             1,

@@ -389,7 +389,7 @@ def test_a_port_in_use_is_told(capsys: Any) -> None:
         port = taken.getsockname()[1]
         code, told = say("fake", "--port", str(port), capsys=capsys).complaint
 
-    assert (code, told.split(":")[0]) == (2, f"127.0.0.1 port {port}")
+    assert (code, told.split(":")[0]) == (1, f"127.0.0.1 port {port}")
 
 
 def test_a_system_without_terminals_is_told(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:

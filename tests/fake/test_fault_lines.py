@@ -177,6 +177,29 @@ def test_whatever_is_composed_nothing_is_early_and_the_same_seed_is_the_same_run
         assert [one.at for one in texts] == sorted(one.at for one in texts)
 
 
+@given(
+    st.lists(FAULTS, max_size=5).flatmap(
+        lambda faults: st.tuples(st.permutations(faults), st.permutations(faults))
+    )
+)
+def test_in_which_order_faults_are_listed_makes_no_difference(
+    orders: tuple[list[LineFault], list[LineFault]],
+) -> None:
+    def run(faults: list[LineFault]) -> list[Planned]:
+        line = Line(faults, seed=3)
+        return [planned for text in TEXTS for planned in line.send(text, 1.0)]
+
+    assert run(orders[0]) == run(orders[1])
+
+
+def test_one_more_fault_leaves_the_others_their_dice() -> None:
+    def late(*faults: LineFault) -> list[float]:
+        line = Line(faults, seed=5)
+        return [planned.at for text in TEXTS for planned in line.send(text, 1.0)]
+
+    assert late(Latency(0.1, 2)) == late(Truncate(every=100), Latency(0.1, 2))
+
+
 # ---------------------------------------------------------------- values
 
 
@@ -194,6 +217,10 @@ def test_whatever_is_composed_nothing_is_early_and_the_same_seed_is_the_same_run
         (lambda: Reorder(0), "above 0"),
         (lambda: SlowReader(0), "above 0"),
         (lambda: PanelAnswers(status=99), "200 to 599"),
+        (lambda: PanelAnswers(status=204, html=True), "204 has no body"),
+        (lambda: DropAfter(frames=1, code=1005), "close code such as 4409, found 1005"),
+        (lambda: DropAfter(frames=1, code=70_000), "close code such as 4409, found 70000"),
+        (lambda: DropAfter(frames=1, code=4000, reason="x" * 124), "at most 123 bytes"),
         (lambda: Faults(1, ["drop"]), "expected values of automate.fake.faults, found 'drop'"),
     ],
 )

@@ -72,9 +72,9 @@ async def until_closed(socket: WebSocketConnection, seconds: float) -> list[tupl
         with trio.move_on_after(seconds):
             while True:
                 message = await socket.get_message()
-                heard.append((round(trio.current_time(), 4), str(message)))
+                heard.append((trio.current_time(), str(message)))
     except ConnectionClosed:
-        heard.append((round(trio.current_time(), 4), "closed"))
+        heard.append((trio.current_time(), "closed"))
     return heard
 
 
@@ -287,6 +287,14 @@ async def test_the_same_seed_is_the_same_run_and_another_is_not(autojump_clock: 
     assert runs.count(runs[0]) == 5
     assert await heard_with(*STORMY, seed=8) != runs[0]
     assert runs[0][-1] == (7.0, "closed")
+
+
+async def test_refused_tokens_are_told_of_in_the_same_words_in_each_run(
+    autojump_clock: MockClock,
+) -> None:
+    first, again = [await heard_with(RefuseToken(times=None), seconds=5) for _ in range(2)]
+
+    assert (len(first), first) == (1, again)
 
 
 async def test_two_faults_at_once_do_both(autojump_clock: MockClock) -> None:

@@ -16,7 +16,7 @@ from trio_websocket import (
     open_websocket_url,
 )
 
-from automate.errors import UsageError
+from automate.errors import AddressTaken, UsageError
 from automate.fake.analysis import read_script
 from automate.fake.network import memory_network
 from automate.fake.node import Replay, open_replay, serve_replay
@@ -156,6 +156,16 @@ async def test_an_upgrade_to_somewhere_else_or_from_elsewhere_is_refused(
         )
     else:
         assert body == '{"error":"The requested resource does not exist on this instance."}'
+
+
+async def test_a_slash_too_many_is_sent_on_to_where_there_is_none(
+    autojump_clock: MockClock,
+) -> None:
+    path = f"/api/servers/{SERVER}/ws"
+    async with replaying(recorded(*LOGIN)) as replay, panel_of(replay) as anyone:
+        answer = await anyone.get(f"{path}/")
+
+    assert (answer.status_code, answer.headers["Location"]) == (301, path)
 
 
 @pytest.mark.parametrize(
@@ -345,9 +355,9 @@ async def test_a_client_that_is_there_when_the_replay_ends_is_hung_up_on(
     assert (reason and reason.code) == 1006
 
 
-async def test_an_address_in_use_is_a_usage_error(autojump_clock: MockClock) -> None:
+async def test_an_address_in_use_is_told(autojump_clock: MockClock) -> None:
     async with replaying(recorded(*LOGIN), port=8080):
-        with pytest.raises(UsageError, match=r"127\.0\.0\.1 port 8080: can't be listened on"):
+        with pytest.raises(AddressTaken, match=r"127\.0\.0\.1 port 8080: can't be listened on"):
             await serve_replay(recorded(*LOGIN), port=8080, wall_clock=wall_clock)
 
 

@@ -293,6 +293,7 @@ def test_the_prefix_of_the_log_tells_the_time() -> None:
         (lambda: Script().online().until(5).until(4), "until(4): it is 5 s long already"),
         (lambda: Script().online().backup_ends(), "no backup has begun; begin one with"),
         (lambda: Script().online().backup_begins().backup(), "backup(): a backup is being made"),
+        (lambda: Script(daemon="wings"), "expected a daemon (pterodactyl, pelican), found 'wings'"),
         (lambda: Script().online().wait(-1), "a pause of 0 seconds or more, found -1"),
     ],
 )

@@ -16,12 +16,12 @@ import msgspec
 import trio
 from attrs import evolve
 
-from automate.errors import UsageError
 from automate.fake.clients import Client
 from automate.fake.connections import Connections
 from automate.fake.faults.seeded import NO_FAULTS, Faults, Run
 from automate.fake.faults.tokens import Refusal
 from automate.fake.http import HangUp, Request, Response, SwitchProtocol
+from automate.fake.listening import listen
 from automate.fake.model.answers import Answer, error
 from automate.fake.model.claims import ANCIENT, Claims
 from automate.fake.model.game import Game, Telling
@@ -71,14 +71,10 @@ async def open_node(
     each frame that is meant for everyone there. *faults* befall node and panel.
 
     Raises:
-        UsageError: the address can't be listened on, or the servers don't go together.
+        AddressTaken: the address can't be listened on.
+        UsageError: the servers don't go together.
     """
-    try:
-        listener, *others = await trio.open_tcp_listeners(port, host=host)
-    except (OSError, OverflowError) as exc:
-        raise UsageError(f"{host} port {port}: can't be listened on ({exc}); take another") from exc
-    for other in others:
-        await other.aclose()
+    listener = await listen(host, port)
     async with listener:
         address = f"{host}:{listener.socket.getsockname()[1]}"
         epoch = wall_clock()
@@ -132,7 +128,7 @@ async def open_model(
     """Serve a model of one server for as long as the block runs; see `open_node`.
 
     Raises:
-        UsageError: the address can't be listened on.
+        AddressTaken: the address can't be listened on.
     """
     tenant = Tenant(settings or Settings(), game)
     async with open_node(

@@ -144,6 +144,19 @@ async def test_a_wrong_origin_and_a_strange_server_get_no_socket(autojump_clock:
     assert statuses == [403, 404]
 
 
+async def test_a_slash_too_many_is_sent_on_to_where_there_is_none(
+    autojump_clock: MockClock,
+) -> None:
+    async with modelling(PELICAN) as served:
+        with pytest.raises(ConnectionRejected) as refused:
+            async with opened(served, url=f"{served.socket_url}/", origin=served.panel_url):
+                pass
+
+    path = served.socket_url.partition("://")[2].partition("/")[2]
+    assert refused.value.status_code == 301
+    assert dict(refused.value.headers or ())[b"location"] == f"/{path}".encode()
+
+
 async def test_the_thirty_first_socket_is_refused(autojump_clock: MockClock) -> None:
     async with modelling(PELICAN) as served, trio.open_nursery() as nursery:
 
