@@ -60,6 +60,8 @@ class Conversation:
         self._sockets: dict[int, bool] = {}
         # What was answered before the tape ran is not answered again when it comes by.
         self._given_auths = 0
+        # The latest answers that went out, by their first frames.
+        self._given: dict[Kind, AnswerFrame] = {}
         # After a loss: the auth that the tape is going to wait for.
         self._gate: Gate | None = None
         # After a loss: the recorded client is not let in again yet.
@@ -129,6 +131,8 @@ class Conversation:
         desk = self.desks[frame.kind]
         reached = desk.reach(frame)
         if reached.receiver is not None:
+            if frame.is_first:
+                self._given[frame.kind] = frame
             self._give(reached.receiver, frame, in_time=True)
         if frame.kind is Kind.AUTH:
             # The recorded order passes over another socket's auth: it needs an answer as well.
@@ -174,10 +178,23 @@ class Conversation:
             if answer is None or answer.text != NO_TOKEN or not self._is_near(desk, at):
                 self.send([socket], NO_TOKEN)
                 return
-        if desk.is_exhausted:
+        if self._was_just_answered(desk, kind, at):
+            desk.asked += 1
+        elif desk.is_exhausted:
             self._answer_sensibly(kind, socket)
         else:
             self._ask(desk, socket)
+
+    def _was_just_answered(self, desk: Desk, kind: Kind, at: float) -> bool:
+        """Whether the next question's recorded twin is one that got its answer a moment ago.
+
+        An earlier question, unanswered in the recording, was given it; the twin is only late, by
+        the network or a high speed, and would be told everything twice.
+        """
+        given = self._given.get(kind)
+        if given is None or desk.asked >= given.number or self._reel.is_instant:
+            return False
+        return self._reel.seconds(at) - given.at <= _IMMINENT_SECONDS
 
     def hear_auth(self, socket: int, refusal: str | None, at: float) -> AuthQuestion | None:
         """Take a live `auth`; *refusal* is what the daemon says if its token is bad.

@@ -336,6 +336,27 @@ def test_none_goes_out_before_the_tape_has_reached_it() -> None:
     ]
 
 
+def test_a_question_that_is_only_late_is_not_answered_a_second_time() -> None:
+    tape = Tape(
+        recorded(
+            *LOGIN,
+            asked(0.5, "send logs"),  # offline: no answer
+            told(1.0, "status", "running"),
+            asked(4.0, "send logs"),
+            told(4.001, "console output", "old"),
+        )
+    )
+    stage = logged_in(tape)
+    stage.do(0.5, says(1, "send logs"))
+    stage.do(4.1, says(1, "send logs"))
+    stage.until(5.5)
+    heard_once = stage.frames()[2:]
+    stage.do(6.0, says(1, "send logs"))
+
+    assert heard_once == [(0.999, frame("status", "running")), (4.0, line("old"))]
+    assert stage.frames()[4:] == [(6.0, line("old"))]
+
+
 def test_an_answer_asked_for_in_its_middle_comes_whole() -> None:
     stage = logged_in(Tape(recorded(*ANSWERS)))
     stage.do(2.0005, says(1, "send logs"))
