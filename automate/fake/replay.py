@@ -12,8 +12,15 @@ import trio.testing
 from attrs import field, frozen
 
 from automate.fake.script import Deed
-from automate.fake.signals import Note
-from automate.fake.stall import ReplayStalled, ReplayUnasked, Stall, Unasked, still_missed
+from automate.fake.signals import Note, NoteKind
+from automate.fake.stall import (
+    ReplayDiffered,
+    ReplayStalled,
+    ReplayUnasked,
+    Stall,
+    Unasked,
+    still_missed,
+)
 from automate.fake.tape import Tape
 
 __all__ = ["Replay"]
@@ -85,6 +92,7 @@ class Replay:
         Raises:
             ReplayStalled: the tape is not over.
             ReplayUnasked: something was not asked for.
+            ReplayDiffered: strictly, a deed was done with another body than the recorded.
         """
         stall = self.stall
         if stall is not None:
@@ -92,6 +100,9 @@ class Replay:
         if not self.tape.is_over:
             text = f"replay of {self.title}: the tape still runs; wait with `finished()` first"
             raise ReplayStalled(text, None)
+        differed = [note.text for note in self.notes if note.kind is NoteKind.DIFFERED]
+        if self.tape.is_strict and differed:
+            raise ReplayDiffered(f"replay of {self.title}: {'; '.join(differed[:_TOLD])}")
         missed = still_missed(self.unasked, may_miss)
         if missed:
             told = "; ".join(map(str, missed[:_TOLD]))

@@ -17,6 +17,7 @@ from automate.fake.script import Content, Deed
 __all__ = [
     "Attempt",
     "Difference",
+    "ReplayDiffered",
     "ReplayStalled",
     "ReplayUnasked",
     "Stall",
@@ -52,6 +53,10 @@ class ReplayUnasked(AutomateError):
     def __init__(self, message: str, unasked: tuple["Unasked", ...]) -> None:
         super().__init__(message)
         self.unasked = unasked
+
+
+class ReplayDiffered(AutomateError):
+    """The live client did a deed of a strict replay with another body than the recorded."""
 
 
 @frozen

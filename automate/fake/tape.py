@@ -104,7 +104,7 @@ class Tape:
         self._awaited = _left(script.deeds, "all" if strict else leave)
         self._done: set[int] = set()
         self._steps = script.steps
-        self._strict = strict
+        self.is_strict = strict
         self._lenient = lenient
         self._refusals = 0
         self._attempts = Attempts()
@@ -315,9 +315,9 @@ class Tape:
             model = self._successor
             self._out += model.do(content, at) if said is None else model.handle(said, at)
             return None
-        now, outcome = self.seconds(at), "refused" if self._strict else "ignored"
+        now, outcome = self.seconds(at), "refused" if self.is_strict else "ignored"
         self._attempts.add(content, outcome, tape_seconds=now, body=body)
-        if self._strict:
+        if self.is_strict:
             self._refuse(content, now, socket=None if said is None else said.socket)
         else:
             text = f"{content}: the recording goes its own way"
@@ -370,7 +370,7 @@ class Tape:
                 how = "; ".join(map(str, differ))
                 self._note(NoteKind.DIFFERED, f"{deed}: {how}", self.seconds(at))
             return self.ledger.take_this(deed.call) or Accepted()
-        if deed is None and self._strict:
+        if deed is None and self.is_strict:
             return Refused(f"{content}: strictly, only recorded deeds are done, each once")
         if deed is None and self._successor is None:
             recorded = self.ledger.take(method, path)

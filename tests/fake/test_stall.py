@@ -15,6 +15,7 @@ from automate.fake.signals import NoteKind, Opened
 from automate.fake.stall import (
     Attempt,
     Difference,
+    ReplayDiffered,
     ReplayStalled,
     ReplayUnasked,
     Stall,
@@ -333,3 +334,23 @@ async def test_who_asked_for_everything_passes(autojump_clock: MockClock) -> Non
         await replay.finished()
 
         replay.check()
+
+
+@pytest.mark.parametrize("strict", [False, True])
+async def test_strictly_a_deed_with_another_body_is_a_failure_at_the_end(
+    strict: bool, autojump_clock: MockClock
+) -> None:
+    made = called(2.0, "POST", "/backups", request={"name": "a"}, response={"object": "backup"})
+    manner: dict[str, Any] = {"strict": True} if strict else {"leave": {1}}
+    async with replaying(recorded(*LOGIN, made), **manner) as replay, let_in(replay):
+        async with panel_of(replay) as panel:
+            await panel.post(f"{ROOT}/backups", json={"name": "b"})
+        await replay.finished()
+        found = ""
+        try:
+            replay.check(may_miss=["*"])
+        except ReplayDiffered as differed:
+            found = str(differed)
+
+    wanted = f"replay of a scene: deed 1 (POST {ROOT}/backups): body.name: expected 'a', found 'b'"
+    assert found == (wanted if strict else "")
