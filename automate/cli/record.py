@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from automate.cli.arguments import Parser, a_number, add_panel, read_key
-from automate.errors import ConnectionFailed, RecordingError
+from automate.errors import AutomateError, ConnectionFailed, RecordingError
 
 __all__ = ["run"]
 
@@ -83,18 +83,38 @@ async def _record(arguments: Namespace, key: str) -> int:
         async with record(path, header, redactor=redactor) as recorder:
             panel.on_call = recorder.called
             listener = together(recorder, progress)
-            session = Session(server.uuid, panel, listener=listener, origin=arguments.origin)
+            session = Session(
+                server.uuid,
+                panel,
+                listener=listener,
+                origin=arguments.origin,
+                ca_file=arguments.ca_file,
+            )
             print(f"recording {name} to {path}; {_end(arguments.seconds)}", flush=True)
             try:
                 with trio.move_on_after(arguments.seconds):
                     await session.run()
+                if not progress.was_ready:
+                    raise ConnectionFailed(
+                        f"{name}: not reached within {arguments.seconds:g} s: {progress.trouble}"
+                    )
+            except AutomateError:
+                if not progress.was_ready:
+                    _discard(path)
+                raise
             finally:
-                print(f"{progress.frames} frames in {path}", flush=True)
-    if not progress.was_ready:
-        raise ConnectionFailed(
-            f"{name}: not reached within {arguments.seconds:g} s: {progress.trouble}"
-        )
+                _tell_end(path, progress.frames)
     return 0
+
+
+def _discard(path: Path) -> None:
+    """Remove a recording of nothing: it serves nobody, and would block the next try."""
+    path.unlink(missing_ok=True)
+
+
+def _tell_end(path: Path, frames: int) -> None:
+    if path.exists():
+        print(f"{frames} frames in {path}", flush=True)
 
 
 def _end(seconds: float) -> str:
