@@ -17,6 +17,7 @@ __all__ = [
     "RecipeError",
     "RecordingError",
     "UsageError",
+    "sole",
 ]
 
 
@@ -82,3 +83,11 @@ class Busy(PanelError):
     ) -> None:
         super().__init__(message, status=status)
         self.retry_after = retry_after
+
+
+def sole(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the one exception in *group*, at whatever depth; *group* itself if it holds more."""
+    exc: BaseException = group
+    while isinstance(exc, BaseExceptionGroup) and len(exc.exceptions) == 1:
+        exc = exc.exceptions[0]
+    return group if isinstance(exc, BaseExceptionGroup) else exc

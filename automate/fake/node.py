@@ -14,6 +14,7 @@ from uuid import NAMESPACE_URL, uuid4, uuid5
 import trio
 from attrs import evolve
 
+from automate.errors import sole
 from automate.fake.clients import Client
 from automate.fake.connections import QUEUE_FRAMES, Connections
 from automate.fake.faults.seeded import NO_FAULTS, Faults
@@ -123,14 +124,7 @@ async def open_replay(
             nursery.cancel_scope.cancel()
     except BaseExceptionGroup as group:
         # What the block raised comes as it was.
-        raise _sole(group) from None
-
-
-def _sole(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    found: BaseException = group
-    while isinstance(found, BaseExceptionGroup) and len(found.exceptions) == 1:
-        found = found.exceptions[0]
-    return group if isinstance(found, BaseExceptionGroup) else found
+        raise sole(group) from None
 
 
 # ---------------------------------------------------------------- the node

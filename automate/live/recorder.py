@@ -10,10 +10,10 @@ from typing import Any
 
 import trio
 
+from automate.errors import sole
 from automate.live.disk import PatientWriter
 from automate.live.listener import Listener
 from automate.live.panel import Call
-from automate.live.trouble import sole
 from automate.recording.format import EngineNote, Header, PanelCall, Transport
 from automate.recording.redaction import Redactor
 from automate.recording.writer import RecordingWriter

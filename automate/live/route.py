@@ -157,7 +157,7 @@ async def _secured(stream: trio.abc.Stream, host: str, context: ssl.SSLContext) 
     secure = trio.SSLStream(stream, context, server_hostname=host, https_compatible=True)
     try:
         await secure.do_handshake()
-    except BaseException:
+    except BaseException:  # a cancellation too must leave nothing open
         await trio.aclose_forcefully(secure)
         raise
     return secure
@@ -173,7 +173,7 @@ async def _through(
         await _ask_for_tunnel(
             stream, proxy, f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         )
-    except BaseException:
+    except BaseException:  # a cancellation too must leave nothing open
         await trio.aclose_forcefully(stream)
         raise
     return stream

@@ -13,10 +13,9 @@ from typing import Protocol
 import trio
 from attrs import Factory, define
 
-from automate.errors import AutomateError, ConnectionFailed, UsageError
+from automate.errors import AutomateError, ConnectionFailed, UsageError, sole
 from automate.live.answers import Server, Token
 from automate.live.listener import Listener
-from automate.live.trouble import sole
 from automate.live.websocket import NodeRefused, NodeSocket, Opener, SocketClosed, opener
 from automate.machine import link
 from automate.machine.conversation import Conversation, concerns

@@ -8,7 +8,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 
-__all__ = ["causes", "sole", "why_unreachable"]
+__all__ = ["causes", "why_unreachable"]
 
 
 def causes(exc: BaseException | None) -> Iterator[BaseException]:
@@ -37,11 +37,3 @@ def why_unreachable(exc: BaseException) -> str | None:
     if any(isinstance(c, ConnectionRefusedError) for c in chain):
         return "connection refused; is it up, and the port right?"
     return None
-
-
-def sole(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the one exception in *group*, at whatever depth; *group* itself if it holds more."""
-    exc: BaseException = group
-    while isinstance(exc, BaseExceptionGroup) and len(exc.exceptions) == 1:
-        exc = exc.exceptions[0]
-    return group if isinstance(exc, BaseExceptionGroup) else exc

@@ -13,9 +13,8 @@ from urllib.parse import urlsplit
 
 import trio
 
-from automate.errors import ConnectionFailed
+from automate.errors import ConnectionFailed, sole
 from automate.live.route import open_stream
-from automate.live.trouble import sole
 
 if TYPE_CHECKING:
     import trio_websocket

@@ -203,7 +203,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
             # It was refused, and something between swallowed that.
             pytest.fail(_shut(use, attempts[0]), pytrace=False)
         use.check()
-    except BaseException:
+    except BaseException:  # pytest ends a test by exceptions of all kinds
         use.discard()
         use.show_traffic()
         raise

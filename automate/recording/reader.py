@@ -62,7 +62,7 @@ def open_recording(path: str | PathLike[str]) -> "RecordingReader":
     file, damage = _open(name)
     try:
         return RecordingReader(name, file, damage)
-    except BaseException:
+    except BaseException:  # whatever ends it here, nobody else will close the file
         file.close()
         raise
 
@@ -183,7 +183,7 @@ def _open(path: str) -> tuple[IO[bytes], tuple[type[Exception], ...]]:
             if file.peek(4)[:4] != _ZSTANDARD:
                 return file, (OSError,)
             return _decompressed(path, file)
-        except BaseException:
+        except BaseException:  # whatever ends it here, nobody else will close the file
             file.close()
             raise
     except FileNotFoundError:

@@ -17,7 +17,7 @@ from trio.testing import wait_all_tasks_blocked
 from automate.engine.clock import utc_now
 from automate.engine.engine import Engine, listener_of
 from automate.engine.sitting import header_for
-from automate.errors import UsageError
+from automate.errors import UsageError, sole
 from automate.fake.network import memory_network
 from automate.fake.node import Replay, open_replay
 from automate.fake.signals import NoteKind
@@ -25,7 +25,6 @@ from automate.live.listener import Listener, together
 from automate.live.panel import Call, Panel
 from automate.live.recorder import Recorder, record
 from automate.live.session import Session
-from automate.live.trouble import sole
 from automate.recording.format import ClientFrame, Header, ServerFrame, utc_text
 from automate.recording.reader import Recording
 from automate.recording.redaction import Redactor

@@ -1,5 +1,6 @@
 """Faults that end a connection: dropped, reset, or silent while it seems to stand."""
 
+from abc import ABC, abstractmethod
 from typing import Final
 
 from attrs import frozen
@@ -13,7 +14,7 @@ _REASON_BYTES: Final = 123
 
 
 @frozen(kw_only=True)
-class _Ending:
+class _Ending(ABC):
     """Faults that come after so many *frames* of the node, or *seconds* of a connection.
 
     *connections* is how many of them it befalls, the first ones; ``None`` is each.
@@ -34,9 +35,9 @@ class _Ending:
             raise UsageError(f"seconds: expected a number of at least 0, found {self.seconds}")
 
     @property
+    @abstractmethod
     def ending(self) -> End | Silence:
         """What happens then."""
-        raise NotImplementedError
 
     def begin(self, place: Place) -> list[Planned]:
         """Return the ending, if it only needs time."""

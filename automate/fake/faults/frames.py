@@ -1,5 +1,6 @@
 """Faults of single frames: late, out of order, twice, cut short, or not what they should be."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from random import Random
 from typing import Final
@@ -83,7 +84,7 @@ class Reorder(_FrameFault):
 
 
 @frozen(kw_only=True)
-class _Some(_FrameFault):
+class _Some(_FrameFault, ABC):
     """Faults that befall *every* so manyth frame of a connection, or each with a *probability*."""
 
     every: int | None = None
@@ -109,9 +110,9 @@ class _Some(_FrameFault):
             return [evolve(planned, what=text) for text in self.become(planned.what, place.chance)]
         return [planned]
 
+    @abstractmethod
     def become(self, text: str, chance: Random) -> list[str]:
         """Return what becomes of a frame that it befalls."""
-        raise NotImplementedError
 
 
 @frozen(kw_only=True)
