@@ -48,9 +48,17 @@ def _bare(message: m.ServerMessage) -> Callable[[Any], m.ServerMessage]:
 
 _STATUSES: Final = {state.value: m.StatusChanged(state) for state in m.PowerState}
 
+
+def _status(args: Any) -> m.StatusChanged:
+    # The published document allows one arg and no more; what has others is kept as it came.
+    if not (isinstance(args, list) and len(args) == 1):
+        raise ValueError
+    return _STATUSES[_text(args)]
+
+
 _READERS: Final[dict[str, Callable[[Any], m.ServerMessage]]] = {
     "auth success": _bare(m.AuthSucceeded()),
-    "status": lambda args: _STATUSES[_text(args)],
+    "status": _status,
     "console output": lambda args: m.ConsoleOutput(_text(args)),
     "stats": lambda args: m.StatsReported(payload.read_stats(_text(args))),
     "token expiring": _bare(m.TokenExpiring()),

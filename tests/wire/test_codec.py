@@ -161,6 +161,7 @@ def test_stats_in_any_order_with_news_in_them_are_stats() -> None:
         ('{"event":"status","args":null}', "status", None),
         ('{"event":"status","args":"running"}', "status", "running"),
         ('{"event":"status","args":["melting"]}', "status", ["melting"]),
+        ('{"event":"status","args":["running","x"]}', "status", ["running", "x"]),
         ('{"event":"console output","args":[]}', "console output", []),
         ('{"event":"console output","args":[7]}', "console output", [7]),
         ('{"event":"stats","args":["{"]}', "stats", ["{"]),

@@ -195,9 +195,6 @@ DIFFERS: dict[str, Callable[[Any], bool]] = {
         _command(frame) and any(c < " " or c == "\x7f" for c in _text_of(frame) or "")
     ),
     "a command too long": lambda frame: _command(frame) and len(_text_of(frame) or "") > 4060,
-    "more than one arg of a status": lambda frame: (
-        _is("status")(frame) and len(frame.get("args", [])) > 1
-    ),
     "a console line or stats without text": lambda frame: (
         _is("console output", "stats")(frame) and "args" in frame and _text_of(frame) is None
     ),
