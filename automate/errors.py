@@ -8,6 +8,7 @@ __all__ = [
     "AccessDenied",
     "AddressTaken",
     "AutomateError",
+    "BackupsFull",
     "Busy",
     "ConnectionFailed",
     "MessageError",
@@ -16,6 +17,7 @@ __all__ = [
     "PanelUnreachable",
     "RecipeError",
     "RecordingError",
+    "StateError",
     "UsageError",
     "sole",
 ]
@@ -39,6 +41,10 @@ class RecipeError(UsageError):
 
 class RecordingError(AutomateError):
     """A file is not a recording that this version can read."""
+
+
+class StateError(AutomateError):
+    """The engine's journal can't be read or written: mend the file, or name another."""
 
 
 class AddressTaken(AutomateError):
@@ -70,6 +76,10 @@ class AccessDenied(PanelError):
 
 class NotThere(PanelError):
     """No such server, or no access to it: check the id."""
+
+
+class BackupsFull(PanelError):
+    """The server has as many backups as it may: delete one first, or raise its limit."""
 
 
 class Busy(PanelError):

@@ -6,13 +6,14 @@ from typing import Final
 from automate.cli.page import Colour, Page
 from automate.cli.streams import complain
 from automate.engine.engine import Watcher
+from automate.engine.words import says_again
 from automate.errors import AutomateError
-from automate.machine.actions import Output, ShowBackup, Tell, Traced, action_fields
+from automate.machine.actions import ListBackups, Output, ShowBackup, Tell, Traced, action_fields
 
 __all__ = ["Printer", "display_names"]
 
 # Plain from what is printed besides.
-_SILENT: Final = ("triggered", "unconfirmed")
+_SILENT: Final = ("triggered", "unconfirmed", "step done", "condition", "cut short")
 _COLOURS: Final[Mapping[str, Colour]] = {
     "is running": "green",
     "is starting": "yellow",
@@ -50,13 +51,14 @@ class Printer(Watcher):
     def did(self, action: Output, *, dry: bool) -> None:
         """Print an action."""
         match action:
-            case Traced() | ShowBackup():
+            case Traced() | ShowBackup() | ListBackups():
                 return
             case Tell(text=text):
+                self._acted[action.run] = "notify"
                 self._page.line(self._name(action.server), f"NOTICE: {text}", colour="bold")
             case _:
                 ((what, value),) = action_fields(action).items()
-                self._acted[action.run] = value if what == "set state" else what
+                self._acted[action.run] = what
                 would = "would " if dry else ""
                 self._line(action.server, f"{action.recipe}: {would}{what} {value}")
 
@@ -88,7 +90,7 @@ class Printer(Watcher):
         if what == "step":
             # `start` after `set state start`, `backup 'night'` after `backup night`.
             acted = self._acted.pop(run, None)
-            return None if acted and detail.split()[0] == acted else detail
+            return None if acted and says_again(acted, detail) else detail
         if what == "step failed":
             self._failed[run] = detail
         elif what in ("done", "failed"):

@@ -29,7 +29,9 @@ def _parser() -> Parser:
         example="automate record --panel https://panel.example.com --server 5f2c9a1e -o a.jsonl",
     )
     add_panel(parser)
-    parser.add_argument("--server", required=True, metavar="ID", help="the server's id or uuid")
+    parser.add_argument(
+        "--server", required=True, metavar="ID", help="the server's id, uuid or name"
+    )
     parser.add_argument(
         "-o",
         "--output",
@@ -65,6 +67,7 @@ async def _record(arguments: Namespace, key: str) -> int:
 
     from automate.cli.page import Page, plain
     from automate.cli.progress import Progress
+    from automate.cli.servers import only_server
     from automate.engine.clock import utc_now
     from automate.engine.sitting import header_for
     from automate.live.listener import together
@@ -75,7 +78,7 @@ async def _record(arguments: Namespace, key: str) -> int:
 
     path: Path = arguments.output
     async with Panel(arguments.panel, key, ca_file=arguments.ca_file) as panel:
-        server = await panel.server(arguments.server)
+        server = await only_server(panel, arguments.server)
         name = plain(server.name)
         progress = Progress(Page([name]), name)
         header = header_for(server, panel, now=utc_now(), title=path.name.split(".")[0])

@@ -13,9 +13,10 @@ from automate.errors import AutomateError, UsageError
 
 if TYPE_CHECKING:
     from automate.engine.engine import Outcome
+    from automate.engine.journal_file import SqliteJournal
     from automate.live.answers import Server
-    from automate.live.panel import Panel
     from automate.recipe.recipe import Recipe
+    from automate.recipe.selectors import ServerFacts
 
 __all__ = ["run"]
 
@@ -27,7 +28,7 @@ def run(words: Sequence[str]) -> int:
 
     recipes = [loaded.recipe for loaded in load(arguments.recipes)]
     if arguments.trigger is not None:
-        recipes = [_named(recipes, arguments.trigger)]
+        _check_named(recipes, arguments.trigger)
     key = read_key(arguments.key_file)
     from automate.cli.stopping import run_until_stopped
 
@@ -48,7 +49,8 @@ def _parser() -> Parser:
         action="append",
         required=True,
         metavar="ID",
-        help="a server's id or uuid; can be given more than once",
+        help="a server's id, uuid or name, or a pattern of names such as 'lobby-*' ('*': all); "
+        "can be given more than once",
     )
     parser.add_argument(
         "--record", type=Path, metavar="FOLDER", help="also record each server into this folder"
@@ -59,18 +61,34 @@ def _parser() -> Parser:
         help="ask for this recipe at once, run no other, and end when it is done",
     )
     parser.add_argument(
+        "--state",
+        type=Path,
+        metavar="FILE",
+        help="the journal in which runs are kept over a restart (default: in the user's state "
+        "folder, one for each panel)",
+    )
+    parser.add_argument(
+        "--no-state", action="store_true", help="keep nothing: a restart forgets what ran"
+    )
+    parser.add_argument(
+        "--game",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="which game's console it is, if that is not recognised: for all servers, or "
+        "ID=NAME for one",
+    )
+    parser.add_argument(
         "--log", type=Path, metavar="FILE", help="append what happens to connections, as JSON lines"
     )
     parser.add_argument("--dry-run", action="store_true", help="decide and print, but send nothing")
     return parser
 
 
-def _named(recipes: "list[Recipe]", name: str) -> "Recipe":
-    for recipe in recipes:
-        if recipe.name == name:
-            return recipe
-    known = ", ".join(repr(recipe.name) for recipe in recipes)
-    raise UsageError(f"no recipe is called {name!r}; there are: {known}")
+def _check_named(recipes: "list[Recipe]", name: str) -> None:
+    if name not in [recipe.name for recipe in recipes]:
+        known = ", ".join(repr(recipe.name) for recipe in recipes)
+        raise UsageError(f"no recipe is called {name!r}; there are: {known}")
 
 
 async def _run(arguments: Namespace, recipes: "list[Recipe]", key: str) -> int:
@@ -78,18 +96,25 @@ async def _run(arguments: Namespace, recipes: "list[Recipe]", key: str) -> int:
 
     from automate.cli.page import Page, plain
     from automate.cli.printer import Printer, display_names
+    from automate.cli.servers import find_servers
     from automate.engine.clock import utc_now
     from automate.engine.engine import Engine
+    from automate.engine.reloading import RecipeFiles, keep_loaded
     from automate.engine.sitting import NoteTaker, keep, open_recorders, sessions_for
     from automate.live.panel import Panel
     from automate.live.service import ServiceManager
 
     _log_into(arguments.log, key)
+    files = RecipeFiles(arguments.recipes)
     async with AsyncExitStack() as stack:
         panel = await stack.enter_async_context(
             Panel(arguments.panel, key, ca_file=arguments.ca_file)
         )
-        servers = await _servers(panel, arguments.server)
+        servers = await find_servers(panel, arguments.server)
+        facts = _facts(servers, arguments.game)
+        journal = _journal(arguments, panel.url)
+        if journal is not None:
+            stack.enter_context(journal)
         names = {server.uuid: server.name for server in servers}
         shown = display_names(names)
         recorders = {}
@@ -97,14 +122,18 @@ async def _run(arguments: Namespace, recipes: "list[Recipe]", key: str) -> int:
             recorders = await stack.enter_async_context(
                 open_recorders(servers, panel, arguments.record, key=key, now=utc_now())
             )
+        page = Page(shown.values())
         engine = Engine(
             recipes,
-            names,
+            facts,
             panel=panel,
             now=utc_now,
-            watchers=[Printer(Page(shown.values()), shown), NoteTaker(recorders)],
+            watchers=[Printer(page, shown), NoteTaker(recorders)],
             asked=arguments.trigger,
+            only_asked=arguments.trigger is not None,
             dry=arguments.dry_run,
+            journal=journal,
+            threaded=True,
         )
         sessions = sessions_for(
             engine,
@@ -116,18 +145,56 @@ async def _run(arguments: Namespace, recipes: "list[Recipe]", key: str) -> int:
         )
         print(plain(_heading(arguments, recipes, list(shown.values()))), flush=True)
         _warn(servers, recipes)
+        if journal is not None and journal.warning:
+            complain(f"warning: {journal.warning}")
         manager = ServiceManager.from_environment(os.environ, pid=os.getpid())
         nursery = await stack.enter_async_context(trio.open_nursery())
         nursery.start_soon(manager.keep_alive)
+        if arguments.trigger is None:
+            nursery.start_soon(lambda: keep_loaded(engine, files, tell=complain))
         manager.ready()
         try:
             outcomes = await keep(engine, sessions)
         finally:
             manager.stopping()
             nursery.cancel_scope.cancel()
+            goes_on = "; the next start goes on with it" if journal is not None else ""
             for server_id, recipe in engine.running:
-                complain(f"{shown[server_id]}: {recipe!r} is cut off in the middle")
+                complain(f"{shown[server_id]}: {recipe!r} is cut off in the middle{goes_on}")
     return _verdict(outcomes, shown)
+
+
+def _journal(arguments: Namespace, panel: str) -> "SqliteJournal | None":
+    """Return the journal, unless nothing is to be kept."""
+    if arguments.no_state or arguments.dry_run or arguments.trigger is not None:
+        if arguments.state is not None:
+            raise UsageError(
+                "--state goes with recipes that wait: leave it out with --trigger, --dry-run and "
+                "--no-state (`automate trigger` asks an automate that is running)"
+            )
+        return None
+    from automate.engine.clock import utc_now
+    from automate.engine.journal_file import open_journal
+    from automate.engine.state_folder import state_path
+
+    path = arguments.state if arguments.state is not None else state_path(panel)
+    return open_journal(path, panel=panel, now=utc_now())
+
+
+def _facts(servers: "list[Server]", games: list[str]) -> "dict[str, ServerFacts]":
+    """Return what is known of each server, with the game that somebody said it has."""
+    from automate.engine.facts import server_facts
+    from automate.wire.games import game_named
+
+    chosen: dict[str, str] = {}
+    for word in games:
+        id, separator, name = word.rpartition("=")
+        game = game_named(name).name
+        meant = [one for one in servers if not separator or id in (one.id, one.uuid, one.name)]
+        if not meant:
+            raise UsageError(f"--game {word}: {id!r} is none of the servers given by --server")
+        chosen |= {one.uuid: game for one in meant}
+    return {one.uuid: server_facts(one, game=chosen.get(one.uuid)) for one in servers}
 
 
 def _warn(servers: "list[Server]", recipes: "list[Recipe]") -> None:
@@ -154,14 +221,6 @@ def _log_into(file: Path | None, key: str) -> None:
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     log.propagate = False
-
-
-async def _servers(panel: "Panel", ids: list[str]) -> "list[Server]":
-    found = {}
-    for id in ids:
-        server = await panel.server(id)
-        found[server.uuid] = server
-    return list(found.values())
 
 
 def _heading(arguments: Namespace, recipes: "list[Recipe]", names: list[str]) -> str:

@@ -1,25 +1,33 @@
 """The engine: live servers to the machine, and what the machine wants to the servers.
 
 One task a session reads its socket and hands batches over by a plain call; the machine decides
-at once. Whatever takes time (panel calls, Python calls) runs beside and comes back as an
-answer. Before each input the machine is handed every timer that is due by then.
+at once. What it decided is written into the journal, then done. Whatever takes time (panel
+calls, Python calls) runs beside and comes back as an answer. Before each input the machine is
+handed every timer that is due by then.
 """
 
 import math
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Any, Final
 
 import trio
-from attrs import define, field, frozen
+from attrs import define
 
-from automate.engine.hands import call_python, make_backup, show_backup
+from automate.engine import hands
+from automate.engine.journal import Journal, Note, Request
+from automate.engine.keeper import Keeper
+from automate.engine.moments import Moments
+from automate.engine.requests import Requests
+from automate.engine.watcher import Outcome, Sender, Watcher
 from automate.engine.words import TOLD, said_to, words_of
-from automate.errors import AutomateError, UsageError
-from automate.live.listener import Listener
+from automate.errors import AutomateError, StateError, UsageError
 from automate.live.panel import Panel
 from automate.machine.actions import (
     CallPython,
+    DeleteBackup,
+    ListBackups,
     MakeBackup,
     Output,
     Send,
@@ -27,76 +35,42 @@ from automate.machine.actions import (
     Tell,
     Traced,
 )
-from automate.machine.doing import Answer
+from automate.machine.answer import Answer
 from automate.machine.recipes import RecipeMachine
+from automate.machine.seen_lines import Heard
 from automate.machine.stage import Manner
 from automate.recipe.recipe import Recipe
+from automate.recipe.selectors import ServerFacts
 from automate.wire.codec import decode_server
 from automate.wire.frame import canonical_client
-from automate.wire.messages import ClientMessage, SendCommand
+from automate.wire.messages import ClientMessage
 
-__all__ = ["Engine", "Outcome", "Sender", "Watcher", "listener_of"]
+__all__ = ["Engine", "Outcome", "Sender", "Watcher"]
 
 # What is told as sent is only then given to the socket, and a refusal takes its time: so long
 # a recipe that was asked for is waited on after its end, if it sent anything.
 _PARTING_SECONDS: Final = 0.5
-
-
-class Sender(Protocol):
-    """The part of a session that the engine uses."""
-
-    def send(self, message: ClientMessage) -> None:
-        """Queue *message* for the server."""
-
-
-class Watcher(Protocol):
-    """Who is told what the engine does, as it does it; plain calls that must be quick."""
-
-    def did(self, action: Output, *, dry: bool) -> None:
-        """An action is carried out (or, *dry*, would be)."""
-
-    def decided(self, traced: Traced) -> None:
-        """The machine decided something."""
-
-    def saw(self, server: str, words: str) -> None:
-        """Something happened to the server or to its connection."""
-
-    def gave_up(self, server: str, error: AutomateError) -> None:
-        """Nothing more will come from the server: *error* is for a person to mend."""
-
-
-@frozen
-class Outcome:
-    """How a recipe that was asked for ended.
-
-    *what* is ``done``, ``failed``, ``held back``, or ``given up`` where its server was.
-    """
-
-    server: str
-    what: str
-    detail: str
+# Somebody who asks for a recipe from another terminal waits no longer than this.
+_LOOK_FOR_REQUESTS_SECONDS: Final = 0.5
+# A clock set back is noticed at the latest after this time.
+_LOOK_AT_CLOCK_SECONDS: Final = 30.0
 
 
 @define
-class _Request:
-    """The recipe that was asked for, at one server: its run, and what it has not sent yet."""
+class _Unsaid:
+    """A message that is not given to the socket yet, and the call that waits for that."""
 
-    run: int | None = None
-    outcome: Outcome | None = None
-    unsent: list[str] = field(factory=list)
-    has_sent: bool = False
-    lost: str | None = None
-
-    @property
-    def is_over(self) -> bool:
-        return self.outcome is not None and not self.unsent
+    text: str
+    call: int | None
 
 
 class Engine:
-    """Recipes at work for *servers* (their ids and the names that texts use).
+    """Recipes at work for *servers* (their ids and what is known of them, or just their names).
 
     With *asked*, that recipe is asked for once at each server, as soon as its status is known;
-    `wait_for_outcomes` then ends. A *dry* engine decides and tells but sends nothing.
+    `wait_for_outcomes` then ends; with *only_asked* nothing else sets a recipe off. A *dry*
+    engine decides and tells but sends nothing. With a *journal* it goes on where the last engine
+    stopped; *threaded* writes it beside.
 
     Raises:
         UsageError: no recipe is called *asked*, or two have one name.
@@ -105,36 +79,54 @@ class Engine:
     def __init__(
         self,
         recipes: Sequence[Recipe],
-        servers: Mapping[str, str],
+        servers: Mapping[str, str | ServerFacts],
         *,
         panel: Panel,
         now: Callable[[], datetime],
         watchers: Sequence[Watcher] = (),
         asked: str | None = None,
+        only_asked: bool = False,
         dry: bool = False,
+        journal: Journal | None = None,
+        threaded: bool = False,
+        seed: int = 0,
     ) -> None:
         if asked is not None and asked not in [recipe.name for recipe in recipes]:
             known = ", ".join(repr(recipe.name) for recipe in recipes)
             raise UsageError(f"no recipe is called {asked!r}; there are: {known}")
-        self._start = trio.current_time()
+        saved = journal.saved() if journal is not None else {}
+        self._moments = Moments(_origin(saved, journal) or now(), now)
         self._machine = RecipeMachine(
             recipes,
             servers,
-            origin=now(),
-            manner=Manner(asks_once=dry, answers=not dry),
+            origin=self._moments.origin,
+            manner=Manner(asks_once=dry, answers=not dry, confirms=not dry, waits=not only_asked),
+            seed=seed,
+            at=self._moments.at(),
         )
         self._panel = panel
         self._watchers = watchers
         self._dry = dry
-        self._asked = asked
-        self._requests = {server: _Request() for server in servers} if asked else {}
-        self._to_ask = set(self._requests)
-        self._all_over = trio.Event()
+        self._asked = Requests(asked, servers)
         self._senders: dict[str, Sender] = {}
         # What each server is still to be told: messages keep their distance on the wire.
-        self._unsaid: dict[str, list[str]] = {server: [] for server in servers}
+        self._unsaid: dict[str, list[_Unsaid]] = {server: [] for server in servers}
+        self._keeper = Keeper(journal, threaded=threaded, complain=self._complain)
+        self._has_sent = False
+        # The runs that somebody's request set off, still to be told to the journal.
+        self._begun: dict[int, int] = {}
+        self._calls: dict[int, trio.CancelScope] = {}
         self._changed = trio.Event()
         self._nursery: trio.Nursery | None = None
+        # What is still to be carried out: an action's answer may come while it is.
+        self._todo: deque[Sequence[Output]] = deque()
+        self._is_busy = False
+        self._describe()
+        self._is_taken_up = bool(saved)
+        if saved:
+            # What is set off by it waits until `run`.
+            for words in self._machine.restore(saved):
+                self._complain(f"set aside, for it can't be read any more: {words}")
 
     def add_sender(self, server: str, sender: Sender) -> None:
         """Send what is meant for *server* by *sender*."""
@@ -148,67 +140,98 @@ class Engine:
     @property
     def awaits_outcomes(self) -> bool:
         """Whether a recipe was asked for, so that `wait_for_outcomes` will end."""
-        return bool(self._requests)
+        return bool(self._asked)
 
     async def run(self) -> None:
-        """Keep the timers, and do what takes time, until cancelled."""
+        """Go on from the journal, keep the timers, do what takes time, until cancelled."""
         try:
             async with trio.open_nursery() as self._nursery:
+                self._nursery.start_soon(self._keeper.run)
+                if self._is_taken_up:
+                    self._carry_out(self._machine.resume(self._moments.at()))
+                if self._keeper.journal is not None:
+                    self._nursery.start_soon(self._look_for_requests)
                 while True:
                     wake_at = self._machine.wake_at
-                    deadline = math.inf if wake_at is None else self._start + wake_at
+                    deadline = math.inf if wake_at is None else self._moments.deadline(wake_at)
+                    soon = trio.current_time() + _LOOK_AT_CLOCK_SECONDS
                     self._changed = trio.Event()
-                    with trio.move_on_at(deadline) as patience:
+                    with trio.move_on_at(min(deadline, soon)) as patience:
                         await self._changed.wait()
-                    # Adding and subtracting the start may cost the last digit: a timer that has
+                    # Adding and subtracting an offset may cost the last digit: a timer that has
                     # come is due, whatever the clock's reading makes of it.
-                    came_at = wake_at if patience.cancelled_caught else None
-                    self._catch_up(max(self._now(), came_at or 0.0))
+                    came_at = wake_at if patience.cancelled_caught and deadline <= soon else None
+                    at = max(self._moments.at(), came_at or 0.0)
+                    if self._moments.was_set_back():
+                        self._carry_out(self._machine.clock_set(self._moments.origin, at))
+                    self._catch_up(at)
         finally:
             self._nursery = None
 
     async def wait_for_outcomes(self) -> list[Outcome]:
-        """Return how the recipe that was asked for ended, once it did so at every server.
-
-        What it sent is on its way by then.
-        """
-        await self._all_over.wait()
-        if any(request.has_sent for request in self._requests.values()):
+        """Return how the recipe that was asked for ended, once it did so at every server."""
+        outcomes = await self._asked.outcomes()
+        if self._has_sent:
             await trio.sleep(_PARTING_SECONDS)
-        return [request.outcome for request in self._requests.values() if request.outcome]
+        return outcomes
 
     async def put_right(self) -> None:
         """Cut the runs short that have something to put right (`always`), and see it done.
 
         That is when all is about to end; the caller says how long it may take.
         """
-        at = self._now()
+        at = self._moments.at()
         self._catch_up(at)
-        before = {run.id for run in self._machine.busy}
         output = self._machine.cut_short(at)
-        if not output:
+        cut = {one.run for one in output if isinstance(one, Traced) and one.what == "cut short"}
+        if not cut:
             return
-        cut = {one.run for one in output if isinstance(one, Traced)} & before
         self._carry_out(output)
         while any(run.id in cut for run in self._machine.busy) or any(self._unsaid.values()):
             await self._changed.wait()
         await trio.sleep(_PARTING_SECONDS)
 
+    async def close(self) -> None:
+        """Write what is still to be written into the journal."""
+        await self._keeper.finish()
+
+    def reload(self, recipes: Sequence[Recipe]) -> None:
+        """Go on with these recipes; runs under way end as they began.
+
+        Raises:
+            UsageError: two recipes have one name; nothing was changed then.
+        """
+        at = self._moments.at()
+        self._catch_up(at)
+        self._carry_out(self._machine.reload(recipes, at))
+        self._describe()
+
     # ------------------------------------------------------------ inputs
 
-    def received(self, server: str, texts: Sequence[str]) -> None:
-        """Take in the frames *texts* of *server*."""
-        at = self._now()
+    def heard(self, server: str, texts: Sequence[str]) -> None:
+        """Take in the frames *texts* of *server*, as `Listener.heard` tells them."""
+        at = self._moments.at()
         self._catch_up(at)
         machine = self._machine
-        for text in texts:
+        missed = texts.missed if isinstance(texts, Heard) else {}
+        for place, text in enumerate(texts):
             message = decode_server(text)
-            output = machine.heard(server, message, at)
+            if place in missed:
+                moment = missed[place]
+                since = None if moment is None else self._moments.from_trio(moment)
+                output = machine.missed(server, message, at, since=since)
+            else:
+                output = machine.heard(server, message, at)
             if type(message) in TOLD:
                 self.saw(server, words_of(message))
             if output:
                 self._carry_out(output)
-        if server in self._to_ask and machine.state.servers[server].world.status is not None:
+        if machine.has_changes:
+            self._carry_out(())
+        if (
+            self._asked.is_to_be_asked(server)
+            and machine.state.servers[server].world.status is not None
+        ):
             self._ask(server, at)
         self._changed.set()
 
@@ -229,171 +252,217 @@ class Engine:
 
     def sent(self, server: str, text: str) -> None:
         """Take in that the frame *text* is given to the socket of *server*."""
-        unsaid = self._unsaid[server]
-        if text in unsaid:
-            unsaid.remove(text)
-            self._changed.set()
-        request = self._requests.get(server)
-        if request is not None and text in request.unsent:
-            request.unsent.remove(text)
-            self._check_requests()
+        self._said(server, text, Answer())
 
     def not_sent(self, server: str, message: ClientMessage, reason: str) -> None:
         """Take in that *message* will not be sent to *server*."""
         self.saw(server, f"did not get {said_to(message)}: {reason}")
-        request = self._requests.get(server)
         # Power steps see for themselves that nothing happens, and ask again.
-        if request is not None and isinstance(message, SendCommand):
-            request.lost = request.lost or f"{said_to(message)} was not sent: {reason}"
-        self.sent(server, canonical_client(message.event, message.args))
+        answer = Answer(error=f"{said_to(message)} was not sent: {reason}")
+        self._said(server, canonical_client(message.event, message.args), answer)
 
     def gave_up(self, server: str, error: AutomateError) -> None:
         """Take in that nothing more will come from *server*, because of *error*."""
         for watcher in self._watchers:
             watcher.gave_up(server, error)
-        self._to_ask.discard(server)
         self._unsaid[server].clear()
         self._changed.set()
-        request = self._requests.get(server)
-        if request is not None:
-            request.unsent.clear()
-            request.outcome = request.outcome or Outcome(server, "given up", str(error))
-            self._check_requests()
+        self._asked.gave_up(server, str(error))
 
     def saw(self, server: str, words: str) -> None:
         """Tell the watchers that something happened to *server* or its connection."""
         for watcher in self._watchers:
             watcher.saw(server, words)
 
+    def _said(self, server: str, text: str, answer: Answer) -> None:
+        unsaid = self._unsaid[server]
+        found = next((one for one in unsaid if one.text == text), None)
+        if found is None:
+            return
+        unsaid.remove(found)
+        self._changed.set()
+        if found.call is not None:
+            self._answer(found.call, answer)
+
+    def _answer(self, call: int, answer: Answer) -> None:
+        at = self._moments.at()
+        self._catch_up(at)
+        self._carry_out(self._machine.answered(call, answer, at))
+
     def _hand_over(self, tell: Callable[[str, float], list[Output]], server: str) -> None:
-        at = self._now()
+        at = self._moments.at()
         self._catch_up(at)
         self._carry_out(tell(server, at))
 
     def _catch_up(self, at: float) -> None:
         machine = self._machine
         while (wake_at := machine.wake_at) is not None and wake_at <= at:
-            self._carry_out(machine.due(wake_at))
+            self._carry_out(machine.due(wake_at, now=at))
 
-    def _now(self) -> float:
-        return trio.current_time() - self._start
+    # ------------------------------------------------------------ the journal
+
+    def _describe(self) -> None:
+        journal = self._keeper.journal
+        if journal is None:
+            return
+        try:
+            journal.describe(
+                recipes=self._machine.recipes,
+                servers=self._machine.servers,
+                serves=self._machine.serves,
+            )
+        except StateError as error:
+            self._complain(str(error))
+
+    def _complain(self, words: str) -> None:
+        for watcher in self._watchers:
+            watcher.saw("", words)
+
+    async def _look_for_requests(self) -> None:
+        journal = self._keeper.journal
+        assert journal is not None
+        while True:
+            await trio.sleep(_LOOK_FOR_REQUESTS_SECONDS)
+            try:
+                requests = journal.take_requests()
+            except StateError:
+                continue  # a request waits; whoever writes next will say what is wrong
+            for request in requests:
+                self._take_request(request)
+
+    def _take_request(self, request: Request) -> None:
+        journal = self._keeper.journal
+        assert journal is not None
+        at = self._moments.at()
+        self._catch_up(at)
+        try:
+            if request.server not in self._unsaid:
+                raise UsageError("that server is not among those of this engine")
+            output = self._machine.asked(request.server, request.recipe, at)
+        except UsageError as error:
+            journal.answer_request(request.id, None, "failed", str(error))
+            return
+        first = next(one for one in output if isinstance(one, Traced))
+        if first.run is None:
+            journal.answer_request(request.id, None, first.what, first.detail)
+        else:
+            self._begun[request.id] = first.run
+        self._carry_out(output)
 
     # ------------------------------------------------------------ outputs
 
     def _carry_out(self, output: Sequence[Output]) -> None:
+        """Have *output* written down and done, after what is being done already."""
+        if output or self._machine.has_changes:
+            self._todo.append(output)
+        if self._is_busy:
+            return
+        self._is_busy = True
+        try:
+            while self._todo:
+                self._keep(self._todo.popleft())
+        finally:
+            self._is_busy = False
+        self._changed.set()
+
+    def _keep(self, output: Sequence[Output]) -> None:
+        journal = self._keeper.journal
+        if journal is None:
+            self._machine.forget_changes()
+            self._do_all(output)
+            return
+        time = self._moments.wall(self._moments.at())
+        notes = [Note(time, one) for one in output if isinstance(one, Traced)]
+        begun, self._begun = self._begun, {}
+        parts = self._machine.changes()
+        self._keeper.keep(parts, notes, lambda: self._do_all(output), begun=begun)
+
+    def _do_all(self, output: Sequence[Output]) -> None:
+        ended = False
         for one in output:
             if isinstance(one, Traced):
                 for watcher in self._watchers:
                     watcher.decided(one)
                 if one.what in ("done", "failed"):
-                    self._end_request(one)
+                    self._asked.ended(one)
+                ended = ended or one.what in ("done", "failed", "step failed")
                 continue
             for watcher in self._watchers:
                 watcher.did(one, dry=self._dry)
             if not self._dry:
                 self._do(one)
+        if ended and self._calls:
+            self._cancel_calls()
         self._changed.set()
 
     def _do(self, action: Output) -> None:
         panel = self._panel
         match action:
-            case Send(server=server, message=message):
+            case Send(server=server, message=message, call=call):
                 text = canonical_client(message.event, message.args)
-                self._unsaid[server].append(text)
-                request = self._requests.get(server)
-                if request is not None and request.run == action.run:
-                    request.unsent.append(text)
-                    request.has_sent = True
+                self._unsaid[server].append(_Unsaid(text, call))
+                self._has_sent = True
                 self._senders[server].send(message)
             case MakeBackup(server=server, name=name, call=call):
                 self._beside(call, lambda: self._make_backup(server, name))
             case ShowBackup(server=server, uuid=uuid, call=call):
-                self._beside(call, lambda: show_backup(panel, server, uuid))
-            case CallPython(name=name, values=values, call=call):
-                self._beside(call, lambda: call_python(name, values))
-            case Tell():
-                pass  # the watchers are who is told
+                self._beside(call, lambda: hands.show_backup(panel, server, uuid))
+            case ListBackups(server=server, call=call):
+                self._beside(call, lambda: hands.list_backups(panel, server))
+            case DeleteBackup(server=server, uuid=uuid, call=call):
+                self._beside(call, lambda: hands.delete_backup(panel, server, uuid))
+            case CallPython(name=name, context=context, call=call):
+                self._beside(call, lambda: hands.call_python(name, context))
+            case Tell(call=call) if call is not None:
+                # The watchers are who is told.
+                self._answer(call, Answer())
 
     async def _make_backup(self, server: str, name: str) -> Answer:
         """Make a backup that overtakes no command (`save-off`) on its way to the server."""
         while self._unsaid[server]:
             await self._changed.wait()
-        return await make_backup(self._panel, server, name)
+        return await hands.make_backup(self._panel, server, name)
 
     def _beside(self, call: int, work: Callable[[], Awaitable[Answer]]) -> None:
         async def answer() -> None:
-            result = await work()
-            at = self._now()
-            self._catch_up(at)
-            self._carry_out(self._machine.answered(call, result, at))
+            with trio.CancelScope() as scope:
+                self._calls[call] = scope
+                try:
+                    result = await work()
+                finally:
+                    del self._calls[call]
+            if not scope.cancelled_caught:
+                self._answer(call, result)
 
         # A session that says goodbye may still bring frames after we are cancelled.
         if self._nursery is not None:
             self._nursery.start_soon(answer)
 
+    def _cancel_calls(self) -> None:
+        """End the calls that no step waits for any more: it failed, or its run was cut short."""
+        awaited = self._machine.open_calls
+        for call, scope in self._calls.items():
+            if call not in awaited:
+                scope.cancel()
+
     # ------------------------------------------------------------ the recipe asked for
 
     def _ask(self, server: str, at: float) -> None:
-        self._to_ask.discard(server)
-        assert self._asked is not None
-        output = self._machine.asked(server, self._asked, at)
-        request, first = self._requests[server], output[0]
-        assert isinstance(first, Traced)
-        request.run = first.run
-        if first.run is None:
-            request.outcome = Outcome(server, first.what, first.detail)
+        recipe = self._asked.recipe
+        assert recipe is not None
+        try:
+            output = self._machine.asked(server, recipe, at)
+        except UsageError as error:
+            self._asked.gave_up(server, str(error))
+            return
+        first = next(one for one in output if isinstance(one, Traced))
+        self._asked.begun(server, first)
         self._carry_out(output)
-        self._check_requests()
-
-    def _end_request(self, traced: Traced) -> None:
-        request = self._requests.get(traced.server)
-        if request is None or request.run is None or request.run != traced.run:
-            return
-        request.outcome = Outcome(traced.server, traced.what, traced.detail)
-        self._check_requests()
-
-    def _check_requests(self) -> None:
-        if not all(request.is_over for request in self._requests.values()):
-            return
-        for request in self._requests.values():
-            if request.lost and request.outcome and request.outcome.what == "done":
-                request.outcome = Outcome(request.outcome.server, "failed", request.lost)
-        self._all_over.set()
 
 
-def listener_of(engine: Engine, server: str) -> Listener:
-    """Return what hands a session's news of *server* to *engine*."""
-    return _Listener(engine, server)
-
-
-class _Listener(Listener):
-    def __init__(self, engine: Engine, server: str) -> None:
-        self._engine = engine
-        self._server = server
-
-    def received(self, at: float, texts: Sequence[str]) -> None:
-        self._engine.received(self._server, texts)
-
-    def sent(self, at: float, text: str) -> None:
-        self._engine.sent(self._server, text)
-
-    def ready(self, at: float) -> None:
-        self._engine.linked(self._server)
-
-    def down(self, at: float, reason: str) -> None:
-        self._engine.unlinked(self._server, reason)
-
-    def blind(self, at: float, reason: str) -> None:
-        self._engine.blinded(self._server, reason)
-
-    def sighted(self, at: float) -> None:
-        self._engine.saw(self._server, "is seen again")
-
-    def not_sent(self, at: float, message: ClientMessage, reason: str) -> None:
-        self._engine.not_sent(self._server, message, reason)
-
-    def delayed(self, at: float, reason: str, seconds: float) -> None:
-        self._engine.saw(self._server, f"can't be reached: {reason}; next try in {seconds:.0f} s")
-
-    def ended(self, at: float, error: AutomateError) -> None:
-        self._engine.gave_up(self._server, error)
+def _origin(saved: Mapping[str, Any], journal: Journal | None) -> datetime | None:
+    """Return where the journal's moments count from; ``None`` without a journal."""
+    if journal is None:
+        return None
+    text = (saved.get("machine") or {}).get("origin")
+    return journal.origin if text is None else datetime.fromisoformat(text)

@@ -18,6 +18,7 @@ from automate.errors import UsageError
 from automate.machine.actions import MakeBackup, Output, ShowBackup, Traced, action_fields
 from automate.machine.doing import Answer
 from automate.machine.recipes import RecipeMachine
+from automate.machine.seen_lines import Heard, SeenLines
 from automate.machine.stage import Manner
 from automate.recipe.recipe import Recipe
 from automate.recording.format import (
@@ -29,6 +30,7 @@ from automate.recording.format import (
     Transport,
 )
 from automate.wire import messages as m
+from automate.wire.codec import decode_server
 
 __all__ = ["AFTER_SECONDS", "Act", "Ask", "Transcript", "backup_answer", "rehearse"]
 
@@ -148,6 +150,8 @@ class _Rehearsal:
     now: float = 0.0
     # Whether the tape's client is connected and let in.
     is_inside: bool = False
+    # A tape has all that came: the console lines that were repeated, too.
+    lines: SeenLines = field(factory=SeenLines)
     acts: list[tuple[Act, int, int]] = field(factory=list)
     trace: list[tuple[float, Traced]] = field(factory=list)
     # Steps, by run and position, that nothing on the tape confirmed.
@@ -163,20 +167,27 @@ class _Rehearsal:
         for entry in entries:
             at = entry.t
             wake_at = machine.wake_at
-            if (wake_at is not None and wake_at <= at) or self.answers or self.asks:
+            is_due = wake_at is not None and wake_at <= at
+            if is_due or self.lines.wake_at is not None or self.answers or self.asks:
                 self._catch_up(at, answers_too=False)
             self.now = at
             if type(entry) is ServerFrame:
                 message = entry.message
                 if not self.is_inside and isinstance(message, _SAID_INSIDE):
                     self.is_inside = True
-                    self._take(machine.linked(server, at, asks_logs=False), at)
+                    self._take(machine.linked(server, at), at)
+                if self.lines.wake_at is not None:
+                    self._hear(self.lines.take([entry.frame], at), at)
+                    continue
+                if isinstance(message, m.ConsoleOutput | m.StatusChanged):
+                    self.lines.take([entry.frame], at)
                 output = machine.heard(server, message, at)
                 if output:
                     self._take(output, at)
             else:
                 self._other(entry, at)
         self._catch_up(self.now, answers_too=True)
+        self._hear(self.lines.stop(), self.now)
         self._take(machine.over(self.now), self.now)
 
     def play_out(self, until: float) -> list[str]:
@@ -204,28 +215,43 @@ class _Rehearsal:
                 # The recorder leaves: nothing happened to the server or to our connection, but
                 # what happens until it is back is not on the tape.
                 self.is_inside = False
+                self._hear(self.lines.stop(), at)
                 self._take(machine.blinded(server, at), at)
             case Transport(what="closed"):
                 self.is_inside = False
+                self._hear(self.lines.stop(), at)
                 self._take(machine.unlinked(server, at), at)
             case ClientFrame(event="send logs"):
                 # No input, but what comes back are lines that were said before.
-                machine.logs_asked(server, at)
+                self._hear(self.lines.logs_asked(at), at)
             case PanelCall():
                 self._answer_recorded(entry)
 
+    def _hear(self, texts: Sequence[str], at: float) -> None:
+        """Hand over frames among which there may be lines that were held back, or are old."""
+        missed = texts.missed if isinstance(texts, Heard) else {}
+        for place, text in enumerate(texts):
+            message = decode_server(text)
+            if place in missed:
+                since = missed[place]
+                output = self.machine.missed(self.server, message, at, since=since)
+            else:
+                output = self.machine.heard(self.server, message, at)
+            self._take(output, at)
+
     def _catch_up(self, at: float, *, answers_too: bool) -> None:
-        """Hand over what lies before *at*: timers, then requests, then panel answers."""
+        """Hand over what lies before *at*: timers, requests, lines held back, panel answers."""
         while True:
             wake_at = self.machine.wake_at
             asked_at = self.asks[0].at if self.asks else None
+            lines_at = self.lines.wake_at
             answer_at = self.answers[0][0] if self.answers else None
             # Of one instant: timers, requests by name, the tape's frames, panel answers.
             moments = [
                 (moment, rank)
-                for rank, moment in enumerate((wake_at, asked_at, answer_at))
+                for rank, moment in enumerate((wake_at, asked_at, lines_at, answer_at))
                 if moment is not None
-                and (moment < at or (moment == at and (rank < 2 or answers_too)))
+                and (moment < at or (moment == at and (rank < 3 or answers_too)))
             ]
             if not moments:
                 return
@@ -234,6 +260,9 @@ class _Rehearsal:
                 output = self.machine.due(moment)
             elif rank == 1:
                 output = self.machine.asked(self.server, self.asks.popleft().name, moment)
+            elif rank == 2:
+                self._hear(self.lines.tick(moment), moment)
+                continue
             else:
                 _, call, answer = heapq.heappop(self.answers)
                 output = self.machine.answered(call, answer, moment)

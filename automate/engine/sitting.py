@@ -13,7 +13,9 @@ from typing import Final
 
 import trio
 
-from automate.engine.engine import Engine, Outcome, Watcher, listener_of
+from automate.engine.engine import Engine, Outcome, Watcher
+from automate.engine.listener import listener_of
+from automate.engine.words import says_again
 from automate.errors import AutomateError, RecordingError
 from automate.live.answers import Server
 from automate.live.listener import Listener, together
@@ -143,15 +145,19 @@ async def keep(engine: Engine, sessions: Sequence[Session]) -> list[Outcome]:
         finally:
             over.set()
 
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(keep_all)
-        try:
-            await over.wait()
-        finally:
-            if not over.is_set():
-                with trio.move_on_after(_PUTTING_RIGHT_SECONDS, shield=True):
-                    await engine.put_right()
-            work.cancel()
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(keep_all)
+            try:
+                await over.wait()
+            finally:
+                if not over.is_set():
+                    with trio.move_on_after(_PUTTING_RIGHT_SECONDS, shield=True):
+                        await engine.put_right()
+                work.cancel()
+    finally:
+        with trio.CancelScope(shield=True):
+            await engine.close()
     return outcomes
 
 
@@ -185,19 +191,25 @@ class NoteTaker(Watcher):
 
     def __init__(self, recorders: Mapping[str, Recorder]) -> None:
         self._recorders = recorders
+        # By run: what it did last, for the step in words often says only that again.
+        self._did: dict[int, str] = {}
 
     def did(self, action: Output, *, dry: bool) -> None:
         """Write an action as a step of its run."""
         if isinstance(action, Traced | ShowBackup) or action.server not in self._recorders:
             return
         manner = {"dry": True} if dry else {}
+        self._did[action.run] = next(iter(action_fields(action)), "")
         self._recorders[action.server].note(
             "step", recipe=action.recipe, run=action.run, action=action_fields(action), **manner
         )
 
     def decided(self, traced: Traced) -> None:
-        """Write a decision."""
-        if traced.server not in self._recorders:
+        """Write a decision; that a step is done shows in what is done next."""
+        if traced.server not in self._recorders or traced.what == "step done":
+            return
+        did = self._did.pop(traced.run or 0, None)
+        if traced.what == "step" and did and says_again(did, traced.detail):
             return
         detail = {"detail": traced.detail} if traced.detail else {}
         self._recorders[traced.server].note(

@@ -5,9 +5,11 @@ Source: the notes on the panels' source, sections 3, 4 and 6.
 """
 
 import binascii
+import re
 from base64 import urlsafe_b64decode
+from datetime import datetime
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 from attrs import field, frozen
@@ -24,6 +26,7 @@ __all__ = [
     "kind_of_key",
     "read_account_kind",
     "read_backup",
+    "read_backups",
     "read_resources",
     "read_server",
     "read_servers",
@@ -140,6 +143,15 @@ def _number(claim: Any) -> float | None:
 
 # ---------------------------------------------------------------- servers
 
+_MIB: Final = 1 << 20
+# As people write them: `#eu`, `(#lobby, #eu-west).`; no `# heading`, no `issue#5`, no address.
+_TAG: Final = re.compile(r"(?:^|(?<=[\s(\[{,;]))#([^\s#,;()\[\]{}]+)")
+
+
+def _tags(description: str) -> frozenset[str]:
+    found = (word.rstrip(".:!?'\"").casefold() for word in _TAG.findall(description))
+    return frozenset(filter(None, found))
+
 
 @frozen(kw_only=True)
 class Server:
@@ -147,7 +159,9 @@ class Server:
 
     *status* is not the power state: ``None`` is normal, else ``installing``,
     ``install_failed``, ``suspended``, ``restoring_backup``… *permissions* are the key's, where
-    the panel says (it does for one server, not in a list).
+    the panel says (it does for one server, not in a list). *tags* are the words of the
+    description that have a ``#`` before them, casefolded and without it. A limit is ``None``
+    where there is none, or where the panel does not say; *cpu_limit_percent*: 100 is one core.
     """
 
     id: str
@@ -155,10 +169,26 @@ class Server:
     name: str
     node: str | None = None
     description: str = ""
+    tags: frozenset[str] = field()
+    memory_limit_bytes: int | None = None
+    disk_limit_bytes: int | None = None
+    cpu_limit_percent: float | None = None
     status: str | None = None
     is_transferring: bool = False
     is_node_under_maintenance: bool = False
     permissions: tuple[str, ...] | None = None
+
+    @tags.default
+    def _tags_described(self) -> frozenset[str]:
+        return _tags(self.description)
+
+
+class _Limits(msgspec.Struct):
+    """As the panel says them: MiB and percent, 0 for none (PROTOCOL 3.2)."""
+
+    memory: int | None = None
+    disk: int | None = None
+    cpu: float | None = None
 
 
 class _ServerFields(msgspec.Struct):
@@ -167,6 +197,7 @@ class _ServerFields(msgspec.Struct):
     name: str
     node: str | None = None
     description: str | None = None
+    limits: _Limits | None = None
     status: str | None = None
     is_transferring: bool = False
     is_node_under_maintenance: bool = False
@@ -189,12 +220,16 @@ def read_server(answer: Any) -> Server:
 def _server(item: _ServerItem) -> Server:
     said = item.attributes
     permissions = item.meta.user_permissions if item.meta else None
+    limits = said.limits or _Limits()
     return Server(
         id=said.identifier,
         uuid=said.uuid,
         name=said.name,
         node=said.node,
         description=said.description or "",
+        memory_limit_bytes=max(limits.memory or 0, 0) * _MIB or None,
+        disk_limit_bytes=max(limits.disk or 0, 0) * _MIB or None,
+        cpu_limit_percent=max(limits.cpu or 0.0, 0.0) or None,
         status=said.status,
         is_transferring=said.is_transferring,
         is_node_under_maintenance=said.is_node_under_maintenance,
@@ -218,8 +253,11 @@ class _ServerList(msgspec.Struct):
 def read_servers(answer: Any) -> tuple[list[Server], int]:
     """Return the servers on this page of a list, and the number of pages."""
     said = _read(answer, _ServerList)
-    pages = said.meta.pagination.total_pages if said.meta and said.meta.pagination else 1
-    return [_server(item) for item in said.data], pages
+    return [_server(item) for item in said.data], _pages(said.meta)
+
+
+def _pages(meta: _ListMeta | None) -> int:
+    return meta.pagination.total_pages if meta and meta.pagination else 1
 
 
 # ---------------------------------------------------------------- resources
@@ -289,7 +327,11 @@ def read_resources(answer: Any) -> Resources:
 
 @frozen(kw_only=True)
 class Backup:
-    """A backup: asked for, and done or failed once *completed_at* is there (ISO 8601)."""
+    """A backup: asked for, and done or failed once *completed_at* is there (ISO 8601).
+
+    *created_at* is by the panel's clock; ``None`` where the panel does not say it so that it can
+    be read.
+    """
 
     uuid: str
     name: str
@@ -297,7 +339,7 @@ class Backup:
     is_locked: bool = False
     size_bytes: int = 0
     checksum: str | None = None
-    created_at: str | None = None
+    created_at: datetime | None = None
     completed_at: str | None = None
 
     @property
@@ -331,9 +373,24 @@ class _BackupItem(msgspec.Struct):
     attributes: _BackupFields
 
 
+class _BackupList(msgspec.Struct):
+    data: list[_BackupItem]
+    meta: _ListMeta | None = None
+
+
 def read_backup(answer: Any) -> Backup:
     """Return the backup in *answer*; a ``ValueError`` says what is wrong with it."""
-    said = _read(answer, _BackupItem).attributes
+    return _backup(_read(answer, _BackupItem))
+
+
+def read_backups(answer: Any) -> tuple[list[Backup], int]:
+    """Return the backups on this page of a list, and the number of pages."""
+    said = _read(answer, _BackupList)
+    return [_backup(item) for item in said.data], _pages(said.meta)
+
+
+def _backup(item: _BackupItem) -> Backup:
+    said = item.attributes
     return Backup(
         uuid=said.uuid,
         name=said.name,
@@ -341,6 +398,15 @@ def read_backup(answer: Any) -> Backup:
         is_locked=said.is_locked,
         size_bytes=said.bytes,
         checksum=said.checksum,
-        created_at=said.created_at,
+        created_at=_moment(said.created_at),
         completed_at=said.completed_at,
     )
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    # Without its offset it could be any of a day's.
+    return None if moment.tzinfo is None else moment

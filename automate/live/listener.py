@@ -25,8 +25,9 @@ class Listener:
         """The server said *texts*, console lines that it only repeated left out.
 
         On each new connection the last lines are asked for. Those that were never seen (missed in
-        the gap, or said before we came) are told here, up to a second later; all other frames at
-        once.
+        the gap, or said before we came) are told here, up to a second later: *texts* is then a
+        `machine.seen_lines.Heard`, which knows them apart and since when each can have been said.
+        So long what may be such a line is held back, too; all other frames are told at once.
         """
 
     def sent(self, at: float, text: str) -> None:

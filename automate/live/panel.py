@@ -26,6 +26,7 @@ from automate.live.answers import (
     kind_of_key,
     read_account_kind,
     read_backup,
+    read_backups,
     read_resources,
     read_server,
     read_servers,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["Backup", "Call", "Panel", "PanelKind", "Resources", "Server", "Token"]
 
 Answer = TypeVar("Answer")
+Item = TypeVar("Item")
 
 # A read that failed on the way is asked again after these pauses; whatever changes something
 # never is, for it may have been done.
@@ -134,21 +136,15 @@ class Panel:
 
     async def servers(self) -> list[Server]:
         """Return all servers that the key's user owns or shares."""
-        found: list[Server] = []
-        page, pages = 1, 1
-        while page <= pages:
-            question = Question(
-                url=self.url,
-                method="GET",
-                path=f"/api/client?page={page}&per_page=100",
-                wish="list servers",
-                about="list of servers",
-                is_repeatable=True,
-            )
-            some, pages = await self._answer(question, read_servers)
-            found += some
-            page += 1
-        return found
+        question = Question(
+            url=self.url,
+            method="GET",
+            path="/api/client",
+            wish="list servers",
+            about="list of servers",
+            is_repeatable=True,
+        )
+        return await self._list(question, read_servers, per_page=100)
 
     async def server(self, id: str) -> Server:
         """Return the server *id* (8 characters or a whole uuid); its full uuid is in it."""
@@ -209,6 +205,10 @@ class Panel:
         """Ask for a backup called *name* and return it, not yet done.
 
         That it is done may be said on the socket before this returns.
+
+        Raises:
+            BackupsFull: there are as many as the server may have.
+            Busy: it had one too many in a short while (by default two in 600 s).
         """
         question = self._about(
             server,
@@ -222,17 +222,39 @@ class Panel:
 
     async def backup(self, server: str, uuid: str) -> Backup:
         """Return the backup *uuid* as it is now."""
-        if not uuid or not all(c.isalnum() or c == "-" for c in uuid):
-            raise UsageError(f"backup {uuid!r}: expected its uuid")
         question = self._about(
             server,
             "GET",
-            f"/backups/{uuid}",
+            f"/backups/{_backup_uuid(uuid)}",
             wish="see the backups of {server}",
             permission="backup.read",
         )
         about = f"backup {uuid} of {question.about}"
         return await self._answer(evolve(question, about=about), read_backup)
+
+    async def backups(self, server: str) -> list[Backup]:
+        """Return all backups of the server, failed ones too, in no order that means anything."""
+        question = self._about(
+            server,
+            "GET",
+            "/backups",
+            wish="see the backups of {server}",
+            permission="backup.read",
+        )
+        found = await self._list(question, read_backups, per_page=50)
+        # The order is nowhere promised (4.2), so that two pages may show the same one.
+        return list({backup.uuid: backup for backup in found}.values())
+
+    async def delete_backup(self, server: str, uuid: str) -> None:
+        """Delete the backup *uuid*, one that is still being made too; a locked one is refused."""
+        question = self._about(
+            server,
+            "DELETE",
+            f"/backups/{_backup_uuid(uuid)}",
+            wish="delete a backup of {server}",
+            permission="backup.delete",
+        )
+        await self._done(evolve(question, about=f"backup {uuid} of {question.about}"))
 
     # ------------------------------------------------------------ asking
 
@@ -269,6 +291,25 @@ class Panel:
             return read(answer)
         except ValueError as exc:
             raise misunderstood(question, text, str(exc)) from exc
+
+    async def _list(
+        self,
+        question: Question,
+        read: Callable[[Any], tuple[list[Item], int]],
+        *,
+        per_page: int,
+    ) -> list[Item]:
+        """Return what is on all pages; a panel may well give less than *per_page*."""
+        found: list[Item] = []
+        page, pages = 1, 1
+        while page <= pages:
+            path = f"{question.path}?page={page}&per_page={per_page}"
+            some, pages = await self._answer(evolve(question, path=path), read)
+            found += some
+            page += 1
+            if not some:
+                break
+        return found
 
     async def _done(self, question: Question) -> None:
         """Ask, and expect no more than that it was accepted."""
@@ -356,6 +397,12 @@ class Panel:
                 claims=_claims(response),
             )
         )
+
+
+def _backup_uuid(uuid: str) -> str:
+    if not uuid or not all(c.isalnum() or c == "-" for c in uuid):
+        raise UsageError(f"backup {uuid!r}: expected its uuid")
+    return uuid
 
 
 def _claims(response: Any) -> dict[str, Any] | None:

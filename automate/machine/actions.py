@@ -3,15 +3,16 @@
 Whoever carries an action out gives the result back to the machine under the action's *call*.
 """
 
-from collections.abc import Mapping
-
 from attrs import frozen
 
+from automate.recipe.context import Context
 from automate.wire.messages import ClientMessage, SendCommand, SetState
 
 __all__ = [
     "Action",
     "CallPython",
+    "DeleteBackup",
+    "ListBackups",
     "MakeBackup",
     "Output",
     "Send",
@@ -33,9 +34,14 @@ class _ByRun:
 
 @frozen(kw_only=True)
 class Send(_ByRun):
-    """Send *message* to the server; nothing tells whether it arrived but the world itself."""
+    """Send *message* to the server; nothing tells whether it arrived but the world itself.
+
+    With a *call* it goes back under that once the message is given to the socket, or with an
+    error if it never will be.
+    """
 
     message: ClientMessage
+    call: int | None = None
 
 
 @frozen(kw_only=True)
@@ -55,18 +61,34 @@ class ShowBackup(_ByRun):
 
 
 @frozen(kw_only=True)
+class ListBackups(_ByRun):
+    """Ask the panel for all backups of the server; the answer goes back under *call*."""
+
+    call: int
+
+
+@frozen(kw_only=True)
+class DeleteBackup(_ByRun):
+    """Have the panel delete the backup *uuid*; the answer goes back under *call*."""
+
+    uuid: str
+    call: int
+
+
+@frozen(kw_only=True)
 class Tell(_ByRun):
-    """Tell the admin *text*."""
+    """Tell the admin *text*; with a *call* it goes back under that once it is told."""
 
     text: str
+    call: int | None = None
 
 
 @frozen(kw_only=True)
 class CallPython(_ByRun):
-    """Call the Python function *name* with *values*; the result goes back under *call*."""
+    """Call the Python function *name* with a *context*; the result goes back under *call*."""
 
     name: str
-    values: Mapping[str, str]
+    context: Context
     call: int
 
 
@@ -74,7 +96,9 @@ class CallPython(_ByRun):
 class Traced:
     """What was decided: *what* is ``triggered``, ``held back``, ``step``, ``unconfirmed``…
 
-    ``done`` and ``failed`` end a run; *detail* is the reason or the step, in words.
+    ``done`` and ``failed`` end a run; *detail* is the reason or the step, in words. The others
+    are ``condition``, ``step done``, ``step failed``, ``retry``, ``in doubt``, ``cut short`` and
+    ``missed``.
     """
 
     server: str
@@ -85,7 +109,7 @@ class Traced:
     step: int | None = None
 
 
-Action = Send | MakeBackup | ShowBackup | Tell | CallPython
+Action = Send | MakeBackup | ShowBackup | ListBackups | DeleteBackup | Tell | CallPython
 Output = Action | Traced
 
 
@@ -93,7 +117,8 @@ def action_fields(action: Output) -> dict[str, str]:
     """Return *action* as it is written down, what is done and with what.
 
     One of ``{"set state": …}``, ``{"send command": …}``, ``{"backup": name}``,
-    ``{"notify": text}`` and ``{"call": name}``; empty for what does nothing.
+    ``{"delete backup": uuid}``, ``{"notify": text}`` and ``{"call": name}``; empty for what
+    does nothing.
     """
     match action:
         case Send(message=SetState(action=power)):
@@ -102,6 +127,8 @@ def action_fields(action: Output) -> dict[str, str]:
             return {"send command": command}
         case MakeBackup(name=name):
             return {"backup": name}
+        case DeleteBackup(uuid=uuid):
+            return {"delete backup": uuid}
         case Tell(text=text):
             return {"notify": text}
         case CallPython(name=name):

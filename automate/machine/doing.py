@@ -1,135 +1,143 @@
 """How each step is begun, and what ends it: plain functions from a stage to an outcome.
 
-A step is done when the world says so. How that is seen of the power steps is left to `power`.
+A step is done when the world says so. How that is seen of the power steps is left to `power`,
+of backups to `saving`.
 """
 
 from collections.abc import Iterable
 from typing import Final
 
-from attrs import frozen
-
-from automate.machine import power
-from automate.machine.matching import match_change, match_line
+from automate.machine import power, saving
+from automate.machine.answer import Answer
+from automate.machine.occurrence import Occurrence, Reported, Said
 from automate.machine.stage import DONE, WAITING, Failed, Needless, Outcome, Stage
 from automate.machine.state import RecipeBook, Waiting
-from automate.machine.world import BackupEnded, Changed, Found, Occurrence
+from automate.machine.watches import due as watch_due
+from automate.machine.watches import feed, new_watch, next_at, on_restored
+from automate.recipe.flow import WaitUntil
 from automate.recipe.steps import (
     Announce,
     Backoff,
     Backup,
     Call,
     Command,
+    CountPlayers,
     Fail,
     Kill,
     Notify,
     Restart,
+    RunRecipe,
+    SetVariable,
     Start,
-    Step,
     Stop,
     Wait,
-    WaitUntil,
 )
-from automate.recipe.template import render
-from automate.recipe.triggers import ConsoleLine, StatusChanged
+from automate.recipe.template import TOLD_LIMIT, render
+from automate.wire.games import Online
 
-__all__ = ["Answer", "answered", "attempt", "begin", "due", "happened", "linked", "over", "said"]
+__all__ = [
+    "Answer",
+    "answered",
+    "attempt",
+    "begin",
+    "due",
+    "ended",
+    "happened",
+    "linked",
+    "over",
+    "resumed",
+]
 
 # A command is not kept for later: typed into another situation it could do harm. But what is to
 # be done whatever happens (`save-on` after `save-off`) does harm if it is left out.
 LINK_SECONDS: Final = 30.0
 LINK_SECONDS_CLEANING_UP: Final = 3600.0
-# The event `backup completed` is dropped for slow readers, so the panel is asked too.
-POLL_SECONDS: Final = 15.0
+# What tidies up and was refused by a full queue is tried again after so long.
+AGAIN_SECONDS: Final = 5.0
+# Whoever gives commands to the socket says so within half a minute, or that it did not.
+CONFIRM_SECONDS: Final = 120.0
 
 
-@frozen(kw_only=True)
-class Answer:
-    """The result of a call: a refusal with its *error*, or what was learned of a backup."""
-
-    error: str | None = None
-    uuid: str | None = None
-    is_done: bool = False
-    is_failed: bool = False
-
-
-def begin(step: Step, stage: Stage) -> Outcome:
+def begin(step: object, stage: Stage) -> Outcome:
     """Begin *step* and return how it stands."""
     match step:
         case Command() | Announce():
             return _begin_command(step, stage)
+        case CountPlayers():
+            return _begin_count(step, stage)
         case Notify(text=text):
-            stage.tell(text)
+            return _confirmed(stage, stage.tell(text))
+        case SetVariable(name=name, text=text):
+            stage.server.variables[name] = render(text, stage.values, limit=TOLD_LIMIT)
             return DONE
         case Fail(text=text):
-            return Failed(render(text, stage.run.values))
+            return Failed(render(text, stage.values))
         case Wait():
             return _begin_wait(step, stage)
-        case WaitUntil(limit_seconds=limit):
-            return _wait(stage, limit)
+        case WaitUntil():
+            return _begin_wait_until(step, stage)
         case Start() | Stop() | Restart() | Kill():
             return power.begin(step, stage)
-        case Backup(name=name, limit_seconds=limit):
-            call = stage.make_backup(render(name, stage.run.values))
-            return _wait(stage, limit, call=call)
+        case Backup():
+            return saving.begin(step, stage)
+        case RunRecipe():
+            return _begin_run(step, stage)
         case Call(name=name, limit_seconds=limit):
             call = stage.call_python(name)
             # Python is not called in a rehearsal or a dry run: it gives None at once.
             return DONE if stage.manner.asks_once else _wait(stage, limit, call=call)
         case _:
-            raise AssertionError(f"a block is no step of a program: {step}")
+            raise AssertionError(f"no step of a program: {step}")
 
 
-def happened(step: Step, stage: Stage, what: Occurrence) -> Outcome:
+def happened(step: object, stage: Stage, what: Occurrence) -> Outcome:
     """Return how *step* stands now that *what* happened to its server."""
     match step:
         case Start() | Stop() | Restart() | Kill():
             return power.happened(step, stage, what)
-        case Wait(unless=unless) if unless and isinstance(what, Changed | Found):
+        case Wait(unless=unless) if unless and not isinstance(what, Reported):
             return _unless(step, stage)
-        case WaitUntil(trigger=StatusChanged() as trigger) if isinstance(what, Changed | Found):
-            return _status_awaited(trigger, what)
-        case Backup() if isinstance(what, BackupEnded) and what.uuid == _waiting(stage).uuid:
-            return _backup_ended(what.is_successful)
+        case WaitUntil():
+            return _awaited(step, stage, what)
+        case Backup():
+            return saving.happened(step, stage, what)
+        case CountPlayers() if isinstance(what, Said) and isinstance(what.game, Online):
+            return DONE
         case _:
             return WAITING
 
 
-def said(step: Step, stage: Stage, line: str) -> Outcome:
-    """Return how *step* stands now that the game said *line*."""
-    if isinstance(step, WaitUntil) and isinstance(step.trigger, ConsoleLine):
-        groups = match_line(step.trigger, line)
-        if groups is not None:
-            return DONE
+def linked(step: object, stage: Stage) -> Outcome:
+    """Return how *step* stands now that the server can be reached again."""
+    # A power step waits on: what became of the server meanwhile is said next.
+    if isinstance(step, Command | Announce) and _waiting(stage).call is None:
+        return _command(step, stage)
     return WAITING
 
 
-def linked(step: Step, stage: Stage) -> Outcome:
-    """Return how *step* stands now that the server can be reached again."""
-    # A power step waits on: what became of the server meanwhile is said next.
-    return _command(step, stage) if isinstance(step, Command | Announce) else WAITING
-
-
-def answered(step: Step, stage: Stage, answer: Answer) -> Outcome:
+def answered(step: object, stage: Stage, answer: Answer) -> Outcome:
     """Return how *step* stands now that its call was answered."""
-    if answer.error is not None:
-        # A poll that fails says nothing of the backup itself.
-        return WAITING if _waiting(stage).uuid else Failed(answer.error)
     match step:
-        case Call():
-            return DONE
         case Backup():
-            waiting = _waiting(stage)
-            waiting.uuid = answer.uuid
-            waiting.again = stage.at + POLL_SECONDS
-            if answer.is_done or answer.is_failed:
-                return _backup_ended(answer.is_done)
-            known = stage.server.world.backups.get(answer.uuid or "")
-            return WAITING if known is None else _backup_ended(known)
+            return saving.answered(step, stage, answer)
+        case Command() | Announce() if answer.error is not None and stage.cleans_up:
+            return _try_again(stage)
+        case _ if answer.error is not None:
+            return Failed(answer.error)
+        case Command() | Announce() | Notify() | Call():
+            return DONE
         case _:
             return WAITING
 
 
-def due(step: Step, stage: Stage) -> Outcome:
+def ended(step: object, stage: Stage, outcome: Outcome) -> Outcome:
+    """Return how *step* stands now that the run it waits for ended by *outcome*."""
+    if isinstance(step, RunRecipe) and isinstance(outcome, Failed):
+        return Failed(f"{step.name!r} failed: {outcome.reason}")
+    return DONE
+
+
+def due(step: object, stage: Stage) -> Outcome:
     """Return how *step* stands now that a moment it waited for has come."""
     waiting = _waiting(stage)
     if waiting.until is not None and waiting.until <= stage.at:
@@ -137,13 +145,19 @@ def due(step: Step, stage: Stage) -> Outcome:
     match step:
         case Start() | Stop() | Restart() | Kill():
             return power.due(step, stage)
-        case Backup() if waiting.uuid:
-            waiting.call = stage.show_backup(waiting.uuid)
-            waiting.again = stage.at + POLL_SECONDS
+        case Backup():
+            return saving.due(step, stage)
+        case Command() | Announce():
+            waiting.again = None
+            return _command(step, stage) if stage.server.connected else WAITING
+        case WaitUntil(trigger=trigger) if waiting.watch is not None:
+            firings, _ = watch_due(trigger, waiting.watch, stage.at, stage.view)
+            waiting.again = next_at(trigger, waiting.watch)
+            return DONE if firings else WAITING
     return WAITING
 
 
-def over(step: Step, stage: Stage) -> Outcome:
+def over(step: object, stage: Stage) -> Outcome:
     """Return how *step* stands now that the world answers no more (the tape is over)."""
     match step:
         case Wait():
@@ -152,8 +166,34 @@ def over(step: Step, stage: Stage) -> Outcome:
             return _command(step, stage)
         case Start() | Stop() | Restart() | Kill():
             return power.over(step, stage)
+        case RunRecipe():
+            # The run that it waits for comes to its own end.
+            return WAITING
         case _:
             return stage.unconfirmed()
+
+
+def resumed(step: object, stage: Stage) -> Outcome:
+    """Return how *step* stands after a restart of automate itself.
+
+    What was asked of the world is seen again from the world. Where nobody can know whether it
+    was done (a command, a notice, a call) the step's `if_in_doubt` decides, and the doubt is
+    traced.
+    """
+    waiting = _waiting(stage)
+    match step:
+        case Command() | Announce() | Notify() | Call() if waiting.call is not None:
+            return _doubted(step, stage)
+        case CountPlayers():
+            return begin(step, stage)
+        case Backup():
+            return saving.resumed(step, stage)
+        case WaitUntil(trigger=trigger) if waiting.watch is not None:
+            on_restored(trigger, waiting.watch, stage.at)
+            waiting.again = next_at(trigger, waiting.watch)
+            return WAITING
+        case _:
+            return WAITING
 
 
 # ---------------------------------------------------------------- waiting
@@ -173,56 +213,99 @@ def _wait(stage: Stage, limit: float, *, call: int | None = None) -> Outcome:
     return WAITING
 
 
-def _limit(step: Step, stage: Stage) -> Outcome:
-    waited = f"{stage.at - _waiting(stage).since:g} s"
+def _confirmed(stage: Stage, call: int | None) -> Outcome:
+    """Wait until the *call* is answered, if there is one."""
+    if call is None:
+        return DONE
+    since = stage.at if stage.run.waiting is None else stage.run.waiting.since
+    stage.run.waiting = Waiting(since=since, until=stage.at + CONFIRM_SECONDS, call=call)
+    return WAITING
+
+
+def _doubted(step: Command | Announce | Notify | Call, stage: Stage) -> Outcome:
+    repeats = step.if_in_doubt or (
+        "repeat" if stage.cleans_up or isinstance(step, Notify) else "skip"
+    )
+    done = "done again" if repeats == "repeat" else "not done again"
+    stage.trace("in doubt", f"{step}: automate ended while it was being done; {done}")
+    if repeats == "skip":
+        return DONE
+    stage.run.waiting = None
+    return begin(step, stage)
+
+
+def _limit(step: object, stage: Stage) -> Outcome:
+    waited = f"{round(stage.at - _waiting(stage).since, 6):g} s"
     match step:
         case Wait(seconds=pause):
             if isinstance(pause, Backoff):
                 _count_attempt(stage)
             return DONE
-        case Command() | Announce():
+        case Command() | Announce() if _waiting(stage).call is None:
             return Failed(f"there was no connection to the server for {waited}")
         case _ if stage.manner.asks_once:
             return stage.unconfirmed()
+        case Command() | Announce() | Notify():
+            return Failed(f"nobody said within {waited} that it was done")
         case WaitUntil(trigger=trigger):
-            return Failed(f"waited {waited} for this: {trigger}")
+            return Failed(f"waited {waited} for this: {trigger}", is_limit=True)
         case Backup():
-            return Failed(f"the backup was not complete after {waited}")
+            return saving.limit(waited, stage)
         case Call(name=name):
             return Failed(f"{name} took longer than {waited}")
+        case CountPlayers():
+            return Failed(f"the game did not say within {waited} who is online")
+        case RunRecipe(name=name):
+            return Failed(f"{name!r} was not over after {waited}")
         case _:
             return Failed(f"after {waited} the server was still {power.status(stage)}")
 
 
-def _status_awaited(trigger: StatusChanged, what: Changed | Found) -> Outcome:
-    if what.was is None or what.was is what.to:
-        return WAITING
+def _begin_wait_until(step: WaitUntil, stage: Stage) -> Outcome:
+    outcome = _wait(stage, step.limit_seconds)
+    waiting = stage.run.waiting
+    if waiting is not None:
+        waiting.watch = new_watch(step.trigger, stage.at, stage.view)
+        waiting.again = next_at(step.trigger, waiting.watch)
+    return outcome
+
+
+def _awaited(step: WaitUntil, stage: Stage, what: Occurrence) -> Outcome:
+    trigger, waiting = step.trigger, _waiting(stage)
+    assert waiting.watch is not None
     # Of a change in a gap only its end is seen; whoever waits for it need not wait on.
-    change = Changed(what.was, what.to)
-    return WAITING if match_change(trigger, change) is None else DONE
+    firings, changed = feed(trigger, waiting.watch, what, stage.at, stage.view, awaited=True)
+    if changed:
+        waiting.again = next_at(trigger, waiting.watch)
+    return DONE if firings else WAITING
 
 
 # ---------------------------------------------------------------- pauses
 
 
-def attempt(steps: Iterable[Step], stage: Stage) -> int:
+def attempt(steps: Iterable[object], stage: Stage) -> int:
     """Return the number of the attempt that a run of *steps* is, from 1."""
     pauses = [step.seconds for step in steps if isinstance(step, Wait)]
     growing = [pause for pause in pauses if isinstance(pause, Backoff)]
-    return _attempts(growing[0], stage.book, stage.run.cursor) + 1 if growing else 1
+    return _attempts(growing[0], stage) + 1 if growing else 1
 
 
-def _attempts(pause: Backoff, book: RecipeBook, moment: float) -> int:
-    """Return how many attempts lie behind, without a quiet time since."""
+def _attempts(pause: Backoff, stage: Stage) -> int:
+    """Return how many attempts lie behind, without a healthy time since."""
+    book: RecipeBook = stage.book
     last = book.last_attempt
-    return 0 if last is None or moment - last >= pause.reset_after_seconds else book.attempts
+    if last is None or stage.server.world.was_healthy(
+        pause.reset_after_seconds, at=stage.run.cursor, since=last
+    ):
+        return 0
+    return book.attempts
 
 
 def _begin_wait(step: Wait, stage: Stage) -> Outcome:
     run, book = stage.run, stage.book
     pause = step.seconds
     if isinstance(pause, Backoff):
-        book.attempts = _attempts(pause, book, run.cursor)
+        book.attempts = _attempts(pause, stage)
         run.values["attempt"] = str(book.attempts + 1)
         pause = pause.seconds(book.attempts + 1)
     # A crash is told a second late: a shorter pause after it ends at once, not in the past.
@@ -237,10 +320,10 @@ def _count_attempt(stage: Stage) -> None:
 
 
 def _unless(step: Wait, stage: Stage) -> Outcome:
-    world = stage.server.world
-    if step.unless and world.status in step.unless.states:
-        return Needless(f"the server is {world.status}")
-    return WAITING
+    if step.unless is None:
+        return WAITING
+    verdict = stage.judge(step.unless)
+    return Needless(verdict.found) if verdict.holds else WAITING
 
 
 # ---------------------------------------------------------------- commands
@@ -253,12 +336,37 @@ def _begin_command(step: Command | Announce, stage: Stage) -> Outcome:
 
 
 def _command(step: Command | Announce, stage: Stage) -> Outcome:
-    within = step.command if isinstance(step, Announce) else "{text}"
-    return stage.command(step.text, within=within)
+    match step:
+        case Announce(command=None):
+            sent = stage.announce(step.text)
+        case Announce(command=str(frame)):
+            sent = stage.command(step.text, within=frame)
+        case _:
+            sent = stage.command(step.text)
+    return sent if isinstance(sent, Failed) else _confirmed(stage, sent)
 
 
-# ---------------------------------------------------------------- backups
+def _try_again(stage: Stage) -> Outcome:
+    """Wait for the link again, or a little: what puts something right is not given up so soon."""
+    waiting = _waiting(stage)
+    waiting.call = None
+    waiting.until = waiting.since + LINK_SECONDS_CLEANING_UP
+    waiting.again = stage.at + AGAIN_SECONDS if stage.server.connected else None
+    return WAITING
 
 
-def _backup_ended(is_successful: bool) -> Outcome:
-    return DONE if is_successful else Failed("the backup failed")
+def _begin_count(step: CountPlayers, stage: Stage) -> Outcome:
+    if stage.game.players_command is None:
+        return Failed("the game can't be asked who is online, or is not known (see --game)")
+    if not stage.server.connected and stage.manner.answers:
+        return Failed("there is no connection to ask the game who is online")
+    sent = stage.command(stage.game.players_command)
+    return sent if isinstance(sent, Failed) else _wait(stage, step.limit_seconds, call=sent)
+
+
+def _begin_run(step: RunRecipe, stage: Stage) -> Outcome:
+    begun = stage.set_off(step.name)
+    if not isinstance(begun, int):
+        return ended(step, stage, begun)
+    stage.run.waiting = Waiting(since=stage.at, until=stage.at + step.limit_seconds, child=begun)
+    return WAITING

@@ -4,20 +4,21 @@ A message without its permission is dropped in silence (protocol notes, 7.4). So
 user may do is compared with what the recipes' steps need, at the start.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from attrs import frozen
 
+from automate.recipe.flow import Step, flat
 from automate.recipe.recipe import Recipe
 from automate.recipe.steps import (
     Announce,
     Backup,
-    Block,
     Command,
+    Countdown,
+    CountPlayers,
     Kill,
     Restart,
     Start,
-    Step,
     Stop,
 )
 
@@ -57,24 +58,15 @@ def steps_needed(recipes: Iterable[Recipe]) -> list[Need]:
     """Return what connecting and the steps of *recipes* need, in their order."""
     needs = [Need("websocket.connect", "listen to the server")]
     for recipe in recipes:
-        otherwise = recipe.limit.otherwise if recipe.limit else ()
-        for step in _flat([*recipe.then, *recipe.on_failure, *otherwise]):
+        for step in flat(recipe.all_steps):
             needs += [Need(each, str(step), recipe.name) for each in _permissions(step)]
     return needs
-
-
-def _flat(steps: Iterable[Step]) -> Iterator[Step]:
-    for step in steps:
-        if isinstance(step, Block):
-            yield from _flat([*step.steps, *step.always])
-        else:
-            yield step
 
 
 def _permissions(step: Step) -> tuple[str, ...]:
     """Return what *step* needs. Source: the protocol notes, 3.5, 3.6, 4.1 and 7.1."""
     match step:
-        case Command() | Announce():
+        case Command() | Announce() | Countdown() | CountPlayers():
             return ("control.console",)
         case Start():
             return ("control.start",)
@@ -83,6 +75,8 @@ def _permissions(step: Step) -> tuple[str, ...]:
             return ("control.stop",)
         case Restart():
             return ("control.restart",)
+        case Backup(keep=keep) if keep is not None:
+            return ("backup.create", "backup.read", "backup.delete")
         case Backup():
             # Without the second nobody tells when it is complete.
             return ("backup.create", "backup.read")

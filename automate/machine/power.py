@@ -7,9 +7,9 @@ and after silence. It asks nothing while the status is unknown: the answer may b
 
 from typing import Final
 
+from automate.machine.occurrence import Changed, Found, LockConflict, Occurrence
 from automate.machine.stage import DONE, WAITING, Failed, Outcome, Stage
 from automate.machine.state import Waiting
-from automate.machine.world import Changed, Found, LockConflict, Occurrence
 from automate.recipe.steps import Kill, PowerStep, Restart, Start, Stop
 from automate.wire.messages import PowerAction, PowerState
 

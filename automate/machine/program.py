@@ -4,21 +4,105 @@ A position can be written down and taken up again after a restart; a place in ne
 a suspended coroutine, can't.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any
 
-from attrs import define, frozen
+from attrs import define, evolve, field, frozen
 
+from automate.recipe.conditions import Condition
+from automate.recipe.flow import Block, Choose, On, Parallel, Repeat, Step, Try, WaitUntil
+from automate.recipe.limits import AtMost
 from automate.recipe.recipe import Recipe
-from automate.recipe.steps import Block, Step
+from automate.recipe.steps import Announce, Countdown, SingleStep, Wait
 
-__all__ = ["Do", "End", "Instruction", "Program", "Rethrow", "compile_escalation", "compile_recipe"]
+__all__ = [
+    "Again",
+    "Branch",
+    "Do",
+    "End",
+    "Fork",
+    "IfFailed",
+    "Instruction",
+    "Jump",
+    "Program",
+    "Rethrow",
+    "TryBegin",
+    "TryEnd",
+    "Waited",
+    "compile_recipe",
+    "left_in_words",
+]
+
+Waited = SingleStep | WaitUntil
+"""The steps that are in a program as they are; the others are compiled away."""
 
 
 @frozen
 class Do:
-    """Do *step*; if it fails go to *on_failure*, or just on where the run *presses on*."""
+    """Do *step*; if it fails go to *on_failure*, or just on where the run *presses on*.
 
-    step: Step
+    *at_limit*: where to go if it only came to its limit; that is no failure then.
+    """
+
+    step: Waited
+    on_failure: int
+    presses_on: bool
+    at_limit: int | None = None
+
+
+@frozen
+class Fork:
+    """Run what begins at each of *starts* side by side, then go on at *after*.
+
+    *on*: the step that says on which other servers; without it on this one.
+    """
+
+    starts: tuple[int, ...]
+    after: int
+    on_failure: int
+    presses_on: bool
+    on: On | None = None
+
+
+@frozen
+class Branch:
+    """Go on if *condition* holds, else to *otherwise*."""
+
+    condition: Condition
+    otherwise: int
+
+
+@frozen
+class Jump:
+    """Go to *to*."""
+
+    to: int
+
+
+@frozen
+class Again:
+    """The end of a round that began at *start*: once more, or on; too many are a failure."""
+
+    start: int
+    step: Repeat
+    on_failure: int
+    presses_on: bool
+
+
+@frozen
+class TryBegin:
+    """What follows, up to the `TryEnd` at *end*, may be tried again."""
+
+    step: Try
+    end: int
+
+
+@frozen
+class TryEnd:
+    """The end of what began at *begin*, well or not: go on, try again, or go to *on_failure*."""
+
+    begin: int
+    step: Try
     on_failure: int
     presses_on: bool
 
@@ -36,14 +120,63 @@ class Rethrow:
 
 
 @frozen
+class IfFailed:
+    """Go on if something failed so far, else to *otherwise*."""
+
+    otherwise: int
+
+
+@frozen
 class End:
-    """The end of the run, or, if *only_if_fine*, only of one in which nothing failed."""
-
-    only_if_fine: bool = False
+    """The end of the run, or of one of several things done side by side."""
 
 
-Instruction = Do | Rethrow | End
-Program = tuple[Instruction, ...]
+Instruction = Do | Fork | Branch | Jump | Again | TryBegin | TryEnd | Rethrow | IfFailed | End
+
+
+@frozen
+class Program:
+    """The instructions, and what is known of places among them.
+
+    *tidying* are the ranges (first, and the one after the last) of what is done *always*,
+    *failure* is that of what the recipe does when it failed;
+    *escalations* are where it begins that is done when a limit is reached, by the limit's place.
+    """
+
+    code: tuple[Instruction, ...]
+    tidying: tuple[tuple[int, int], ...]
+    failure: tuple[int, int]
+    escalations: dict[int, int]
+
+    def tidies(self, position: int, *, since: int = -1) -> bool:
+        """Return whether what is there is done whatever happens, within what began at *since*."""
+        return any(since < first <= position < end for first, end in self.tidying)
+
+    def tells_of_failure(self, position: int) -> bool:
+        """Return whether what is there is done because the recipe failed."""
+        first, end = self.failure
+        return first <= position < end
+
+    def tries(self, position: int) -> list[int]:
+        """Return where everything begins that may be tried again and is under way there."""
+        return [
+            place
+            for place, one in enumerate(self.code[:position])
+            if isinstance(one, TryBegin) and position <= one.end
+        ]
+
+    def puts_right(self, position: int) -> bool:
+        """Return whether a failure there would lead to something that is done always."""
+        while True:
+            match self.code[position]:
+                case IfFailed(otherwise=place):
+                    position = place
+                case Do() | Fork() | Again() | TryEnd() | Rethrow() as one:
+                    position = one.on_failure
+                case _:
+                    return self.tidies(position)
+            if self.tidies(position):
+                return True
 
 
 @define
@@ -53,54 +186,164 @@ class _Label:
     at: int = -1
 
 
-# A line of a program whose places are not all known yet: a `Do`, a `Rethrow`, or an `End`.
-_Line = tuple[Step, _Label, bool] | tuple[int, _Label] | End
+@define
+class _Draft:
+    """A program whose places are not all known yet: lines, and the labels of their fields."""
+
+    lines: list[tuple[Any, dict[str, Any]]] = field(factory=list)
+    tidying: list[tuple[int, int]] = field(factory=list)
+
+    @property
+    def here(self) -> int:
+        return len(self.lines)
+
+    def add(self, line: Instruction, **labels: Any) -> None:
+        """Write *line*; its fields called as the *labels* are filled in at the end."""
+        self.lines.append((line, labels))
+
+    def code(self) -> tuple[Instruction, ...]:
+        return tuple(
+            evolve(line, **{name: _place(label) for name, label in labels.items()})
+            for line, labels in self.lines
+        )
+
+
+def _place(label: Any) -> Any:
+    return tuple(map(_place, label)) if isinstance(label, tuple) else label.at
+
+
+@frozen(kw_only=True)
+class _Way:
+    """Where a failure leads to, or that the run presses on instead."""
+
+    failing: _Label
+    presses_on: bool = False
 
 
 def compile_recipe(recipe: Recipe) -> Program:
-    """Return the program of what *recipe* does when it is triggered."""
-    failing = _Label()
-    code: list[_Line] = []
-    _emit(code, recipe.then, failing, presses_on=False)
-    failing.at = len(code)
-    code.append(End(only_if_fine=True))
-    _emit(code, recipe.on_failure, failing, presses_on=True)
-    code.append(End())
-    return _resolved(code)
+    """Return the program of *recipe*."""
+    draft = _Draft()
+    failing, always, end = _Label(), _Label(), _Label()
+    _emit(draft, recipe.then, _Way(failing=failing))
+    failing.at = draft.here
+    draft.add(IfFailed(-1), otherwise=always)
+    _emit(draft, recipe.on_failure, _Way(failing=always, presses_on=True))
+    always.at = draft.here
+    _emit_tidying(draft, recipe.always, _Way(failing=end, presses_on=True))
+    end.at = draft.here
+    draft.add(End())
+    escalations = {}
+    for place, limit in enumerate(recipe.limit):
+        if isinstance(limit, AtMost):
+            escalations[place] = draft.here
+            _emit(draft, limit.otherwise, _Way(failing=end, presses_on=True))
+            draft.add(End())
+    failure = (failing.at + 1, always.at)
+    return Program(draft.code(), tuple(draft.tidying), failure, escalations)
 
 
-def compile_escalation(recipe: Recipe) -> Program:
-    """Return the program of what *recipe* does when its limit is reached."""
-    code: list[_Line] = []
-    if recipe.limit:
-        _emit(code, recipe.limit.otherwise, _Label(), presses_on=True)
-    code.append(End())
-    return _resolved(code)
+def _emit_tidying(draft: _Draft, steps: Iterable[Step], way: _Way) -> None:
+    first = draft.here
+    _emit(draft, steps, way)
+    if draft.here > first:
+        draft.tidying.append((first, draft.here))
 
 
-def _emit(code: list[_Line], steps: Iterable[Step], failing: _Label, *, presses_on: bool) -> None:
+def _emit(draft: _Draft, steps: Iterable[Step], way: _Way) -> None:
     for step in steps:
-        if isinstance(step, Block):
-            always = _Label()
-            since = len(code)
-            _emit(code, step.steps, always, presses_on=False)
-            always.at = len(code)
-            _emit(code, step.always, failing, presses_on=True)
-            # Among steps that press on, an earlier failure must not end the rest here.
-            if not presses_on:
-                code.append((since, failing))
-        else:
-            code.append((step, failing, presses_on))
+        match step:
+            case Block():
+                _emit_block(draft, step, way)
+            case Choose():
+                _emit_choice(draft, step, way)
+            case Repeat():
+                start = draft.here
+                _emit(draft, step.steps, way)
+                draft.add(Again(start, step, -1, way.presses_on), on_failure=way.failing)
+            case Parallel(branches=branches):
+                _emit_fork(draft, branches, None, way)
+            case On(steps=inner):
+                _emit_fork(draft, (inner,), step, way)
+            case Try():
+                _emit_try(draft, step, way)
+            case WaitUntil(otherwise=tuple(otherwise)):
+                _emit_wait(draft, step, otherwise, way)
+            case Countdown():
+                _emit(draft, _countdown(step), way)
+            case _:
+                draft.add(Do(step, -1, way.presses_on), on_failure=way.failing)
 
 
-def _resolved(code: list[_Line]) -> Program:
-    program: list[Instruction] = []
-    for line in code:
-        match line:
-            case End():
-                program.append(line)
-            case (since, label):
-                program.append(Rethrow(since, label.at))
-            case (step, label, presses_on):
-                program.append(Do(step, label.at, presses_on))
-    return tuple(program)
+def _emit_block(draft: _Draft, step: Block, way: _Way) -> None:
+    always = _Label()
+    since = draft.here
+    _emit(draft, step.steps, _Way(failing=always))
+    always.at = draft.here
+    _emit_tidying(draft, step.always, _Way(failing=way.failing, presses_on=True))
+    # Among steps that press on, an earlier failure must not end the rest here.
+    if not way.presses_on:
+        draft.add(Rethrow(since, -1), on_failure=way.failing)
+
+
+def _emit_choice(draft: _Draft, step: Choose, way: _Way) -> None:
+    end = _Label()
+    for one in step.ways:
+        other = _Label()
+        draft.add(Branch(one.condition, -1), otherwise=other)
+        _emit(draft, one.steps, way)
+        draft.add(Jump(-1), to=end)
+        other.at = draft.here
+    _emit(draft, step.otherwise, way)
+    end.at = draft.here
+
+
+def _emit_fork(
+    draft: _Draft, branches: tuple[tuple[Step, ...], ...], on: On | None, way: _Way
+) -> None:
+    starts = tuple(_Label() for _ in branches)
+    after = _Label()
+    draft.add(
+        Fork((), -1, -1, way.presses_on, on), starts=starts, after=after, on_failure=way.failing
+    )
+    for start, branch in zip(starts, branches, strict=True):
+        start.at = draft.here
+        end = _Label()
+        _emit(draft, branch, _Way(failing=end))
+        end.at = draft.here
+        draft.add(End())
+    after.at = draft.here
+
+
+def _emit_try(draft: _Draft, step: Try, way: _Way) -> None:
+    end = _Label()
+    begin = draft.here
+    draft.add(TryBegin(step, -1), end=end)
+    _emit(draft, step.steps, _Way(failing=end))
+    end.at = draft.here
+    draft.add(TryEnd(begin, step, -1, way.presses_on), on_failure=way.failing)
+
+
+def _emit_wait(draft: _Draft, step: WaitUntil, otherwise: tuple[Step, ...], way: _Way) -> None:
+    late, after = _Label(), _Label()
+    draft.add(Do(step, -1, way.presses_on, -1), on_failure=way.failing, at_limit=late)
+    draft.add(Jump(-1), to=after)
+    late.at = draft.here
+    _emit(draft, otherwise, way)
+    after.at = draft.here
+
+
+def _countdown(step: Countdown) -> Iterator[Step]:
+    marks = step.marks
+    for mark, later in zip(marks, (*marks[1:], 0.0), strict=True):
+        text = step.text.replace("{left}", left_in_words(mark))
+        yield Announce(text, command=step.command)
+        yield Wait(seconds=round(mark - later, 6))
+
+
+def left_in_words(seconds: float) -> str:
+    """Return how much time is left, as people say it: ``10 minutes``, ``1 minute``."""
+    if seconds >= 60 and not seconds % 60:
+        number, unit = int(seconds // 60), "minute"
+    else:
+        number, unit = seconds, "second"  # type: ignore[assignment] # half a second is one, too
+    return f"{number:g} {unit}{'' if number == 1 else 's'}"

@@ -1,5 +1,6 @@
 """Where one run's step plays: what it can see, and what it can have done."""
 
+from collections.abc import Callable
 from typing import Final, TypedDict
 
 from attrs import define, frozen
@@ -7,6 +8,8 @@ from attrs import define, frozen
 from automate.errors import MessageError
 from automate.machine.actions import (
     CallPython,
+    DeleteBackup,
+    ListBackups,
     MakeBackup,
     Output,
     Send,
@@ -14,8 +17,13 @@ from automate.machine.actions import (
     Tell,
     Traced,
 )
+from automate.machine.holding import Verdict, judge
 from automate.machine.state import RecipeBook, Run, ServerBook, State
+from automate.machine.view import View
+from automate.recipe.conditions import Condition
+from automate.recipe.context import Context
 from automate.recipe.template import TOLD_LIMIT, render
+from automate.wire.games import Game, announcement
 from automate.wire.messages import ClientMessage, PowerAction, SendCommand, SetState
 
 __all__ = ["DONE", "WAITING", "Done", "Failed", "Manner", "Needless", "Outcome", "Stage", "Still"]
@@ -33,9 +41,13 @@ class Still:
 
 @frozen
 class Failed:
-    """The step failed, for a *reason* that fits into a sentence."""
+    """The step failed, for a *reason* that fits into a sentence.
+
+    *is_limit*: only because it came to its own limit.
+    """
 
     reason: str
+    is_limit: bool = False
 
 
 @frozen
@@ -56,11 +68,15 @@ class Manner:
 
     *asks_once*: nothing is sent again, and what stays unanswered at a step's limit is taken as
     done, unconfirmed (a rehearsal). *answers*: whether the world answers at all (not after the
-    end of a tape, not in a dry run).
+    end of a tape, not in a dry run). *confirms*: whether it is told when a command was given to
+    the socket, and a notice to whoever is told; steps then wait for that. *waits*: whether
+    triggers set recipes off; otherwise they are only asked for, by people and by each other.
     """
 
     asks_once: bool = False
     answers: bool = True
+    confirms: bool = False
+    waits: bool = True
 
 
 class _Place(TypedDict):
@@ -81,25 +97,53 @@ class Stage:
     book: RecipeBook
     run: Run
     manner: Manner
+    # What conditions and triggers can see.
+    view: View
     # Whether the step is done although something failed: it cleans up, or tells of it.
     cleans_up: bool
     at: float
     output: list[Output]
+    # Whose console it is; a generic one where that is not known.
+    game: Game
+    # Sets off another recipe for the same server; returns its run, or how that ended already.
+    set_off: Callable[[str], int | Outcome]
 
-    def send(self, message: ClientMessage) -> None:
+    def judge(self, condition: Condition) -> Verdict:
+        """Return whether *condition* holds now."""
+        return judge(condition, self.view)
+
+    def send(self, message: ClientMessage, *, call: int | None = None) -> None:
         """Have *message* sent."""
-        self.output.append(Send(message=message, **self._place()))
+        self.output.append(Send(message=message, call=call, **self._place()))
 
-    def command(self, text: str, *, within: str = "{text}") -> Outcome:
-        """Have a command sent, its names filled in; fails where the game would not get it."""
-        said = render(text, self.run.values, within=within)
+    def announce(self, text: str) -> Failed | int | None:
+        """Have the game say *text* to all, by its own command; otherwise as `command`."""
+        said = announcement(self.game, render(text, self.values))
+        if said is None:
+            return Failed(f"the console of {self.game.name} takes no commands")
+        return self._command(said, text)
+
+    def command(self, text: str, *, within: str = "{text}") -> Failed | int | None:
+        """Have a command sent, its names filled in; fails where the game would not get it.
+
+        Returned is the number of the call that tells when it was sent, if there is one.
+        """
+        return self._command(render(text, self.values, within=within), text)
+
+    def _command(self, said: str, text: str) -> Failed | int | None:
         if not said.strip():
             return Failed(f"send command: nothing is left of {text!r}; an empty line is no command")
         try:
-            self.send(SendCommand(said))
+            message = SendCommand(said)
         except MessageError as error:
             return Failed(str(error))
-        return DONE
+        call = self.confirmation()
+        self.send(message, call=call)
+        return call
+
+    def confirmation(self) -> int | None:
+        """Return the number of a call that tells when something was done, if anything does."""
+        return self._call() if self.manner.confirms else None
 
     def power(self, action: PowerAction) -> None:
         """Have a power action sent."""
@@ -117,31 +161,58 @@ class Stage:
         self.output.append(ShowBackup(uuid=uuid, call=call, **self._place()))
         return call
 
-    def tell(self, text: str) -> None:
-        """Have the admin told."""
+    def list_backups(self) -> int:
+        """Have the panel asked for all backups; the number of the call is returned."""
+        call = self._call()
+        self.output.append(ListBackups(call=call, **self._place()))
+        return call
+
+    def delete_backup(self, uuid: str) -> int:
+        """Have a backup deleted; the number of the call is returned."""
+        call = self._call()
+        self.output.append(DeleteBackup(uuid=uuid, call=call, **self._place()))
+        return call
+
+    def tell(self, text: str) -> int | None:
+        """Have the admin told; the number of the call is returned, if there is one."""
         # A person can read more than a game's terminal takes, and an error may need it.
-        told = render(text, self.run.values, limit=TOLD_LIMIT)
-        self.output.append(Tell(text=told, **self._place()))
+        told = render(text, self.values, limit=TOLD_LIMIT, keeps_lines="lines")
+        call = self.confirmation()
+        self.output.append(Tell(text=told, call=call, **self._place()))
+        return call
 
     def call_python(self, name: str) -> int:
         """Have a Python function called; the number of the call is returned."""
         call = self._call()
-        values = dict(self.run.values)
-        self.output.append(CallPython(name=name, values=values, call=call, **self._place()))
+        run, values = self.run, self.values
+        status = self.server.world.status
+        players = self.view.players
+        context = Context(
+            server=values["server"],
+            server_id=run.server,
+            recipe=run.recipe,
+            run=run.root,
+            attempt=int(values.get("attempt", "1")),
+            status=None if status is None else status.value,
+            players=None if players is None else tuple(sorted(players)),
+            values=values,
+        )
+        self.output.append(CallPython(name=name, context=context, call=call, **self._place()))
         return call
+
+    @property
+    def values(self) -> dict[str, str]:
+        """What texts can use: what the trigger offered, and the server's variables."""
+        return self.server.variables | self.run.values
+
+    def unix(self, moment: float) -> float:
+        """Return *moment* in seconds since 1970."""
+        return self.view.now.timestamp() - (self.at - moment)
 
     def trace(self, what: str, detail: str = "") -> None:
         """Note what was decided."""
-        self.output.append(
-            Traced(
-                server=self.run.server,
-                recipe=self.run.recipe,
-                run=self.run.id,
-                what=what,
-                detail=detail,
-                step=self.run.position,
-            )
-        )
+        place = self._place()
+        self.output.append(Traced(what=what, detail=detail, **place))
 
     def unconfirmed(self) -> Outcome:
         """Take the step as done although nothing shows that it is."""
@@ -157,6 +228,6 @@ class Stage:
         return {
             "server": run.server,
             "recipe": run.recipe,
-            "run": run.id,
+            "run": run.root,
             "step": run.position,
         }

@@ -2,9 +2,19 @@
 
 from attrs import Factory, define
 
+from automate.machine.watch_state import WatchState
 from automate.machine.world import World
 
-__all__ = ["OldLines", "RecipeBook", "Run", "ServerBook", "State", "Waiting"]
+__all__ = [
+    "LimitBook",
+    "Pending",
+    "RecipeBook",
+    "Run",
+    "ServerBook",
+    "State",
+    "Tried",
+    "Waiting",
+]
 
 
 @define(kw_only=True)
@@ -20,6 +30,27 @@ class Waiting:
     left: bool = False
     call: int | None = None
     uuid: str | None = None
+    # How far a step of several calls has come, and what it still has to delete.
+    phase: str = ""
+    rest: list[str] = Factory(list)
+    # The trigger that is waited for.
+    watch: WatchState | None = None
+    # The run that is waited for.
+    child: int | None = None
+    # What went wrong already in one of several things that are done side by side.
+    error: str | None = None
+
+
+@define(kw_only=True)
+class Tried:
+    """Something that may be tried again: how often it was, and how the run stood before it."""
+
+    retries: int = 0
+    until: float | None = None
+    # Whether its time is over.
+    is_late: bool = False
+    error: str | None = None
+    broken_at: int | None = None
 
 
 @define(kw_only=True)
@@ -27,9 +58,15 @@ class Run:
     """One run of a recipe for a server."""
 
     id: int
+    # Where it acts; `home` is where it was set off.
     server: str
+    home: str
     recipe: str
-    escalating: bool = False
+    # Which version of the recipe it goes through.
+    version: int
+    # The run that is told of; itself, but for what is done side by side within one.
+    root: int
+    parent: int | None = None
     # The moment up to which the run has come; pauses count from it, not from when it was told.
     cursor: float
     position: int = 0
@@ -38,29 +75,49 @@ class Run:
     broken_at: int | None = None
     # Why the run ends early although nothing failed.
     needless: str | None = None
+    # Why the run is cut short: only what puts something right, or tells of it, is still done.
+    cut: str | None = None
+    # Whether that is because another run takes its place, which is nothing to tell of.
+    replaced: bool = False
     values: dict[str, str] = Factory(dict)
     waiting: Waiting | None = None
+    # By the place in the program: rounds of a repetition, and what is tried.
+    rounds: dict[int, int] = Factory(dict)
+    tries: dict[int, Tried] = Factory(dict)
+
+
+@define
+class LimitBook:
+    """What one limit remembers: when the recipe was set off, for each value it is counted by."""
+
+    triggered: dict[str, list[float]] = Factory(dict)
+    gave_up: list[str] = Factory(list)
+
+
+@define
+class Pending:
+    """A trigger whose run waits its turn."""
+
+    moment: float
+    values: dict[str, str]
+    reason: str = ""
+    escalation: int | None = None
 
 
 @define
 class RecipeBook:
     """What is remembered of one recipe for one server."""
 
-    # The moments at which it was triggered, as far as its limit looks back.
-    triggered: list[float] = Factory(list)
-    gave_up: bool = False
+    limits: list[LimitBook] = Factory(list)
     attempts: int = 0
     last_attempt: float | None = None
-    # When each of its triggers is due next; None for those that are no schedule.
+    # When the last run began.
+    last_began: float | None = None
+    # By trigger: when a schedule is due next, with and without its jitter; None for others.
     due: list[float | None] = Factory(list)
-
-
-@define
-class OldLines:
-    """Console lines that may be coming although they were said before: an answer to `SendLogs`."""
-
-    left: int
-    until: float
+    bases: list[float | None] = Factory(list)
+    watches: list[WatchState] = Factory(list)
+    queue: list[Pending] = Factory(list)
 
 
 @define
@@ -69,8 +126,13 @@ class ServerBook:
 
     world: World = Factory(World)
     connected: bool = False
-    old_lines: OldLines | None = None
     recipes: dict[str, RecipeBook] = Factory(dict)
+    variables: dict[str, str] = Factory(dict)
+    # Which game's table its console is read by, once that is known.
+    game: str | None = None
+    # Who is online, by name; where only their number is known, `online` has it alone.
+    players: list[str] | None = None
+    online: int | None = None
 
 
 @define
@@ -78,7 +140,7 @@ class State:
     """All of it, by server."""
 
     servers: dict[str, ServerBook] = Factory(dict)
-    # A checksum of each recipe: a run can't go on in one that was changed meanwhile.
+    # A checksum of each recipe: a run goes on in the version that it began in.
     recipes: dict[str, int] = Factory(dict)
     runs: dict[int, Run] = Factory(dict)
     last_run: int = 0

@@ -7,29 +7,35 @@ code, whether memory ran out, and whether it gives up; they may come before or a
 
 from typing import Final
 
-from attrs import define, frozen
+from attrs import define
 from attrs import field as attrs_field
 
+from automate.machine.occurrence import (
+    SETTLE_SECONDS,
+    BackupEnded,
+    Changed,
+    Deleted,
+    ErrorReported,
+    Fall,
+    FeatureSeen,
+    Fell,
+    Found,
+    Installed,
+    LockConflict,
+    Occurrence,
+    Restored,
+    Throttled,
+    Transferred,
+)
 from automate.wire import messages as m
 from automate.wire.console import CrashNoted, RestartAborted, crash_report, daemon_line
 from automate.wire.messages import PowerState
 
 __all__ = [
-    "SETTLE_SECONDS",
-    "BackupEnded",
-    "Changed",
     "Doubt",
-    "Fall",
-    "Fell",
-    "Found",
-    "LockConflict",
-    "Occurrence",
     "World",
 ]
 
-# The daemon's lines about a crash came 5 to 20 ms after `offline` (PROBED 4.4); a second is
-# ample on a busy node and still far below any pause a recipe would make.
-SETTLE_SECONDS: Final = 1.0
 # Stats come each 1.00 to 1.03 s (PROBED 7.2): said twice, half a second apart, is no stray.
 _TWICE_SECONDS: Final = 0.5
 _STATES: Final = {state.value: state for state in PowerState}
@@ -42,89 +48,6 @@ _PASSED: Final = (
 # How many ended backups are remembered: the event can come before the panel's answer that
 # says which backup is ours.
 _BACKUPS_KEPT: Final = 32
-
-
-@frozen
-class Changed:
-    """The status went from *was* to *to*, seen as it happened."""
-
-    was: PowerState
-    to: PowerState
-
-
-@frozen
-class Found:
-    """After a gap the status is *to*; *was* is the last one seen before, if any."""
-
-    was: PowerState | None
-    to: PowerState
-
-
-@define(kw_only=True)
-class Fall:
-    """A fall to ``offline`` that nobody asked for, and what the daemon said of it."""
-
-    at: float
-    exit_code: int | None = None
-    out_of_memory: bool | None = None
-    gave_up: bool = False
-    false_alarm: bool = False
-
-    @property
-    def told_at(self) -> float:
-        """When it is told: after the settling time."""
-        return self.at + SETTLE_SECONDS
-
-    @property
-    def reason(self) -> str:
-        """What happened, as the end of a sentence about the server."""
-        code = "" if self.exit_code is None else f" (exit code {self.exit_code})"
-        if self.out_of_memory:
-            return f"ran out of memory{code}"
-        return f"ended by itself{code}" if self.exit_code == 0 else f"crashed{code}"
-
-    def learn(self, report: CrashNoted | RestartAborted) -> None:
-        """Take in what the daemon says of it."""
-        match report:
-            case CrashNoted(exit_code=int(code)):
-                self.exit_code = code
-            case CrashNoted(out_of_memory=bool(out_of_memory)):
-                self.out_of_memory = out_of_memory
-            case RestartAborted():
-                self.gave_up = True
-
-    def contradicts(self, report: CrashNoted | RestartAborted) -> bool:
-        """Whether *report* must be about another crash: it has one exit code and no more."""
-        match report:
-            case CrashNoted(exit_code=int(code)):
-                return self.exit_code not in (None, code)
-            case CrashNoted(out_of_memory=bool(out_of_memory)):
-                return self.out_of_memory not in (None, out_of_memory)
-            case _:
-                return False
-
-
-@frozen
-class Fell:
-    """The server crashed; the settling time is over."""
-
-    fall: Fall
-
-
-@frozen
-class BackupEnded:
-    """The daemon said that a backup ended."""
-
-    uuid: str
-    is_successful: bool
-
-
-@frozen
-class LockConflict:
-    """The daemon refused a power action because another one held the lock."""
-
-
-Occurrence = Changed | Found | Fell | BackupEnded | LockConflict
 
 
 @define
@@ -156,6 +79,12 @@ class World:
     early: Fall | None = None
     doubt: Doubt | None = None
     backups: dict[str, bool] = attrs_field(factory=dict)
+    # Since when it has been running without a break, as far as was seen; the last such time.
+    running_since: float | None = None
+    ran_until: float | None = None
+    ran_seconds: float = 0.0
+    # When it was last stopped on purpose.
+    stopped_at: float | None = None
 
     def observe(self, message: m.ServerMessage, at: float) -> list[Occurrence]:
         """Return what happened, by a *message* that is no game's console line."""
@@ -172,13 +101,25 @@ class World:
                 # In its bare form it stands in place of an event that is lost.
                 if not text.startswith("Error Event"):
                     self.lose_sight()
-            case m.DaemonErrorReported() if message.is_lock_conflict:
-                return [LockConflict()]
+            case m.DaemonErrorReported(text=text):
+                refused: list[Occurrence] = [LockConflict()] if message.is_lock_conflict else []
+                return [*refused, ErrorReported(text)]
             case m.BackupCompleted():
                 return [self._end_backup(message)]
             case _:
-                pass
+                told = _told(message)
+                return [] if told is None else [told]
         return []
+
+    def was_healthy(self, seconds: float, *, at: float, since: float) -> bool:
+        """Return whether it ran for so many *seconds* without a break, or was stopped, *since*.
+
+        Both by what was seen up to *at*: running or offline unseen counts for nothing.
+        """
+        running = 0.0 if self.running_since is None else at - self.running_since
+        ran = self.ran_seconds if (self.ran_until or 0.0) > since else 0.0
+        stopped = self.stopped_at is not None and self.stopped_at > since
+        return stopped or max(running, ran) >= seconds
 
     def lose_sight(self) -> None:
         """Note that something may be missed from here on: the link is lost, or the token.
@@ -209,6 +150,7 @@ class World:
 
     def _become(self, status: PowerState, at: float) -> list[Occurrence]:
         was, self.status = self.status, status
+        self._note_running(was, status, at)
         if self.gap:
             self.gap = False
             return [Found(was, status)]
@@ -224,6 +166,17 @@ class World:
             # daemon, and the game never stopped (PROBED 4.5).
             self.fall.false_alarm = True
         return [*happened, Changed(was, status)]
+
+    def _note_running(self, was: PowerState | None, now: PowerState, at: float) -> None:
+        if now is PowerState.RUNNING:
+            if self.running_since is None:
+                self.running_since = at
+            return
+        if self.running_since is not None:
+            self.ran_seconds, self.ran_until = at - self.running_since, at
+            self.running_since = None
+        if now is PowerState.OFFLINE and was is PowerState.STOPPING and not self.gap:
+            self.stopped_at = at
 
     def _new_fall(self, at: float) -> Fall:
         early, self.early = self.early, None
@@ -286,3 +239,22 @@ class World:
         while len(self.backups) > _BACKUPS_KEPT:
             del self.backups[next(iter(self.backups))]
         return BackupEnded(message.uuid, message.is_successful)
+
+
+def _told(message: m.ServerMessage) -> Occurrence | None:
+    """Return what *message* tells by itself, whatever is known of the server."""
+    match message:
+        case m.InstallCompleted():
+            return Installed()
+        case m.BackupRestoreCompleted():
+            return Restored()
+        case m.TransferStatusChanged(status="success" | "completed"):
+            return Transferred()
+        case m.Deleted():
+            return Deleted()
+        case m.FeatureMatched(key=key, line=line):
+            return FeatureSeen(key, line)
+        case m.Throttled(what=what):
+            return Throttled(what)
+        case _:
+            return None

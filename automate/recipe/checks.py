@@ -6,6 +6,7 @@ and the error reads as a sentence.
 
 import re
 from collections.abc import Iterable
+from datetime import time
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -14,15 +15,27 @@ from automate.wire.messages import COMMAND_LIMIT_BYTES
 
 __all__ = [
     "above_zero",
+    "any_pattern",
+    "any_text",
     "command_template",
     "dotted_name",
+    "duration",
+    "identifier",
+    "one_of",
+    "optional_identifier",
+    "optional_number",
     "optional_seconds",
+    "optional_text",
+    "optional_yes_or_no",
     "pattern",
     "seconds",
     "shown",
     "some_text",
+    "time_of_day",
     "tuple_of",
     "whole_number",
+    "wrong",
+    "yes_or_no",
     "zone",
 ]
 
@@ -34,6 +47,11 @@ def _refuse(owner: object, attribute: Any, expected: str, found: object) -> Reci
     return RecipeError(
         f"{type(owner).__name__}: {attribute.name}: expected {expected}, found {shown(found)}"
     )
+
+
+def wrong(owner: object, what: str) -> RecipeError:
+    """Return the error that *owner* is wrong: *what* is expected, and found instead."""
+    return RecipeError(f"{type(owner).__name__}: {what}")
 
 
 def _is_number(value: object) -> bool:
@@ -93,6 +111,12 @@ def pattern(owner: object, attribute: Any, value: Any) -> None:
         ) from None
 
 
+def any_pattern(owner: object, attribute: Any, value: Any) -> None:
+    """Accept a regular expression, or an empty text."""
+    if value != "":
+        pattern(owner, attribute, value)
+
+
 def zone(owner: object, attribute: Any, value: Any) -> None:
     """Accept the name of a time zone, such as ``Europe/Berlin`` or ``UTC``."""
     try:
@@ -114,6 +138,54 @@ def dotted_name(owner: object, attribute: Any, value: Any) -> None:
         raise _refuse(owner, attribute, "a name such as 'module.function'", value)
 
 
+def any_text(owner: object, attribute: Any, value: Any) -> None:
+    """Accept any text, an empty one too."""
+    if not isinstance(value, str) or _HALVES.search(value):
+        raise _refuse(owner, attribute, "a text", value)
+
+
+def optional_text(owner: object, attribute: Any, value: Any) -> None:
+    """Accept a text, or ``None``."""
+    if value is not None:
+        some_text(owner, attribute, value)
+
+
+def one_of(owner: object, attribute: Any, value: Any, known: Iterable[str]) -> None:
+    """Accept one of the words *known*."""
+    if value not in known:
+        raise _refuse(owner, attribute, " or ".join(map(repr, known)), value)
+
+
+def optional_number(owner: object, attribute: Any, value: Any) -> None:
+    """Accept a finite number, or ``None``."""
+    if value is not None and not (_is_number(value) and abs(value) < float("inf")):
+        raise _refuse(owner, attribute, "a number", value)
+
+
+def yes_or_no(owner: object, attribute: Any, value: Any) -> None:
+    """Accept ``True`` or ``False``."""
+    if not isinstance(value, bool):
+        raise _refuse(owner, attribute, "True or False", value)
+
+
+def optional_yes_or_no(owner: object, attribute: Any, value: Any) -> None:
+    """Accept ``True``, ``False`` or ``None``."""
+    if value is not None:
+        yes_or_no(owner, attribute, value)
+
+
+def identifier(owner: object, attribute: Any, value: Any) -> None:
+    """Accept a plain name, as texts can use it in braces."""
+    if not (isinstance(value, str) and value.isidentifier()):
+        raise _refuse(owner, attribute, "a plain name such as 'streak'", value)
+
+
+def optional_identifier(owner: object, attribute: Any, value: Any) -> None:
+    """Accept a plain name, or ``None``."""
+    if value is not None:
+        identifier(owner, attribute, value)
+
+
 def tuple_of(kind: Any, expected: str, value: Any) -> tuple[Any, ...]:
     """Return *value*, one thing or several, as a tuple of *kind*.
 
@@ -130,6 +202,32 @@ def tuple_of(kind: Any, expected: str, value: Any) -> tuple[Any, ...]:
                 hint = "; write one list, without lists in it"
             raise RecipeError(f"expected {expected}, found {shown(one)}{hint}")
     return tuple(several)
+
+
+def time_of_day(value: Any, *, owner: str) -> time:
+    """Return *value*, such as ``"04:30"``, as a time of day.
+
+    Raises:
+        RecipeError: it is none; *owner* is what it was given to.
+    """
+    if isinstance(value, time):
+        return value
+    try:
+        if isinstance(value, str) and re.fullmatch(r"\d{1,2}:\d{2}(:\d{2})?", value):
+            return time.fromisoformat(value if value.index(":") == 2 else "0" + value)
+    except ValueError:
+        pass
+    raise RecipeError(f"{owner}: expected a time of day such as '04:30', found {shown(value)}")
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time as people say it: ``90 s``, ``10 min``, ``1 h 30 min``."""
+    if seconds < 120 or seconds % 1:
+        return f"{seconds:g} s"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = ((hours, "h"), (minutes, "min"), (rest, "s"))
+    return " ".join(f"{number} {unit}" for number, unit in parts if number)
 
 
 def shown(value: object) -> str:

@@ -14,4 +14,4 @@ def when_words(recipe: Recipe) -> str:
 def then_words(recipe: Recipe) -> str:
     """Return what the recipe does, as a phrase."""
     said = ", ".join(map(str, recipe.then))
-    return f"{said}; {recipe.limit}" if recipe.limit else said
+    return "; ".join([said, *map(str, recipe.limit)])

@@ -1,21 +1,146 @@
-"""When a schedule is due next, by the wall clock of a time zone.
+"""Schedules: what is due by the wall clock of a time zone, and when next.
 
 Days when the clocks change are kept honest: a time that does not exist that day comes when the
 gap ends, a time that exists twice comes the first time; intervals follow the clock on the wall.
 """
 
 from datetime import UTC, datetime, time, timedelta
-from typing import Final
+from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
-from cronsim import CronSim
+from attrs import field, frozen
+from cronsim import CronSim, CronSimError
 
-from automate.recipe.triggers import At, Cron, Every, Schedule
+from automate.errors import RecipeError
+from automate.recipe import checks
 
-__all__ = ["next_after"]
+__all__ = ["At", "Cron", "Every", "Missed", "Schedule", "next_after"]
 
 _SECOND: Final = timedelta(seconds=1)
 _DAY: Final = timedelta(days=1)
+
+Missed = Literal["skip", "once", "all"]
+
+
+def _missed(owner: object, attribute: Any, value: Any) -> None:
+    checks.one_of(owner, attribute, value, ("skip", "once", "all"))
+
+
+@frozen(kw_only=True)
+class Every:
+    """Again and again by the wall clock, counted from midnight in *zone*.
+
+    ``Every(minutes=30)`` is every hour and half hour. An interval that does not divide the
+    day starts anew at midnight. With *jitter_seconds* each comes up to that much later, by
+    chance, so that many servers do not act at once. *missed* and *grace_seconds*: see `At`.
+    """
+
+    minutes: float = field(default=0, validator=checks.seconds)
+    hours: float = field(default=0, validator=checks.seconds)
+    seconds: float = field(default=0, validator=checks.seconds)
+    zone: str = field(default="UTC", validator=checks.zone)
+    jitter_seconds: float = field(default=0, validator=checks.seconds)
+    missed: Missed = field(default="skip", validator=_missed)
+    grace_seconds: float = field(default=60, validator=checks.seconds)
+
+    def __attrs_post_init__(self) -> None:
+        if not 1 <= self.interval_seconds <= 86400:
+            raise RecipeError(
+                "Every: expected an interval between one second and one day, found "
+                f"{self.interval_seconds:g} seconds; use At or Cron for rarer ones"
+            )
+
+    @property
+    def interval_seconds(self) -> float:
+        """The interval's length, to the microsecond."""
+        return round(self.hours * 3600 + self.minutes * 60 + self.seconds, 6)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names it offers to texts."""
+        return frozenset()
+
+    def __str__(self) -> str:
+        parts = [
+            f"{amount:g} {unit if amount != 1 else unit[:-1]}"
+            for amount, unit in (
+                (self.hours, "hours"),
+                (self.minutes, "minutes"),
+                (self.seconds, "seconds"),
+            )
+            if amount
+        ]
+        return f"every {' '.join(parts)}"
+
+
+def _time(value: Any) -> time:
+    return checks.time_of_day(value, owner="At")
+
+
+@frozen
+class At:
+    """Each day at one time of day, such as ``At("04:30", zone="Europe/Berlin")``.
+
+    On a day without that time (clocks go forward) it comes when the gap ends; on a day that
+    has it twice, the first time. A moment that comes late by no more than *grace_seconds*
+    (automate was not running, the machine slept) still counts; what of a later one depends on
+    *missed*: ``skip`` it, make up for all of them ``once``, or for ``all``.
+    """
+
+    time: time = field(converter=_time)
+    zone: str = field(default="UTC", validator=checks.zone, kw_only=True)
+    jitter_seconds: float = field(default=0, validator=checks.seconds, kw_only=True)
+    missed: Missed = field(default="skip", validator=_missed, kw_only=True)
+    grace_seconds: float = field(default=60, validator=checks.seconds, kw_only=True)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names it offers to texts."""
+        return frozenset()
+
+    def __str__(self) -> str:
+        shown = self.time.strftime("%H:%M:%S" if self.time.second else "%H:%M")
+        return f"at {shown} {self.zone}"
+
+
+def _cron(owner: object, attribute: Any, value: Any) -> None:
+    checks.some_text(owner, attribute, value)
+    try:
+        if len(str(value).split()) != 5:
+            raise CronSimError("minute, hour, day, month, day of the week")
+        # Any moment will do: only the expression is checked here.
+        CronSim(str(value), _SOME_DAY)
+    # A few odd expressions trip over its own assertions.
+    except (CronSimError, AssertionError, ValueError, TypeError) as error:
+        why = f": {error}" if str(error) else ""
+        raise RecipeError(
+            f"Cron: expected five fields such as '0 4 * * *', found {checks.shown(value)}{why}"
+        ) from None
+
+
+_SOME_DAY = datetime(2026, 1, 1)
+
+
+@frozen
+class Cron:
+    """By a cron expression of five fields: ``Cron("0 4 * * MON", zone="Europe/Berlin")``."""
+
+    expression: str = field(validator=_cron)
+    zone: str = field(default="UTC", validator=checks.zone, kw_only=True)
+    jitter_seconds: float = field(default=0, validator=checks.seconds, kw_only=True)
+    missed: Missed = field(default="skip", validator=_missed, kw_only=True)
+    grace_seconds: float = field(default=60, validator=checks.seconds, kw_only=True)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names it offers to texts."""
+        return frozenset()
+
+    def __str__(self) -> str:
+        return f"by cron {self.expression!r} {self.zone}"
+
+
+Schedule = Every | At | Cron
 
 
 def next_after(schedule: Schedule, after: datetime) -> datetime | None:

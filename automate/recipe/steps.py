@@ -1,38 +1,46 @@
 """What a recipe can do, as frozen values: imperative, with units in their names.
 
 A step is done when the world says so: `Start` when the server runs, `Backup` when the backup
-is complete. How that is found out is the machine's work.
+is complete. How that is found out is the machine's work. Steps made of steps are in `flow`.
 """
 
-from typing import Any
+from typing import Any, Final, Literal
 
 from attrs import field, frozen
 
 from automate.errors import RecipeError
 from automate.recipe import checks
-from automate.recipe.conditions import Condition, ServerIs
+from automate.recipe.conditions import Condition, optional_condition
 from automate.recipe.template import names_in
-from automate.recipe.triggers import ConsoleLine, StatusChanged
 
 __all__ = [
     "Announce",
     "Backoff",
     "Backup",
-    "Block",
     "Call",
     "Command",
+    "CountPlayers",
+    "Countdown",
+    "Doubt",
     "Fail",
     "Kill",
     "Notify",
     "PowerStep",
     "Restart",
+    "RunRecipe",
+    "SetVariable",
+    "SingleStep",
     "Start",
-    "Step",
     "Stop",
     "Wait",
-    "WaitUntil",
-    "to_steps",
 ]
+
+Doubt = Literal["skip", "repeat"]
+
+
+def _doubt(owner: object, attribute: Any, value: Any) -> None:
+    if value is not None:
+        checks.one_of(owner, attribute, value, ("skip", "repeat"))
 
 
 def _text(owner: object, attribute: Any, value: Any) -> None:
@@ -45,31 +53,104 @@ def _command(owner: object, attribute: Any, value: Any) -> None:
     names_in(str(value))
 
 
+# ---------------------------------------------------------------- commands
+
+
 @frozen
 class Command:
-    """Type *text* into the game's console."""
+    """Type *text* into the game's console; done when it is sent.
+
+    *if_in_doubt* says what to do when automate was killed between sending it and noting that:
+    ``skip`` it (the default), or ``repeat`` it (the default for what is done `always`).
+    """
 
     text: str = field(validator=_command)
+    if_in_doubt: Doubt | None = field(default=None, validator=_doubt, kw_only=True)
 
     def __str__(self) -> str:
         return f"command {self.text!r}"
 
 
 def _say(owner: object, attribute: Any, value: Any) -> None:
+    if value is None:
+        return
     _command(owner, attribute, value)
     if "text" not in names_in(str(value)):
-        raise RecipeError(f"Announce: command: expected {{text}} in it, found {value!r}")
+        kind = type(owner).__name__
+        raise RecipeError(f"{kind}: command: expected {{text}} in it, found {value!r}")
 
 
 @frozen
 class Announce:
-    """Say *text* to the players, by the game's own command (Minecraft's ``say`` by default)."""
+    """Say *text* to the players, by *command* (by default the game's own, else ``say {text}``).
+
+    *if_in_doubt*: see `Command`.
+    """
 
     text: str = field(validator=_command)
-    command: str = field(default="say {text}", validator=_say, kw_only=True)
+    command: str | None = field(default=None, validator=_say, kw_only=True)
+    if_in_doubt: Doubt | None = field(default=None, validator=_doubt, kw_only=True)
 
     def __str__(self) -> str:
         return f"announce {self.text!r}"
+
+
+_MARKS: Final = (600, 300, 60, 30, 10, 5, 4, 3, 2, 1)
+
+
+def _marks(value: Any) -> tuple[float, ...] | None:
+    if value is None:
+        return None
+    found = checks.tuple_of((int, float), "numbers of seconds", value)
+    return tuple(sorted(found, reverse=True))
+
+
+@frozen
+class Countdown:
+    """Say *text*, with ``{left}`` in it, again and again while *seconds* run out.
+
+    Said at the start and whenever so many seconds are left as *at_seconds* says (by default 10,
+    5 and 1 minutes, 30, 10, 5, 4, 3, 2 and 1 seconds); *command* as in `Announce`.
+    """
+
+    text: str = field(validator=_command)
+    seconds: float = field(validator=checks.above_zero, kw_only=True)
+    at_seconds: tuple[float, ...] | None = field(default=None, converter=_marks, kw_only=True)
+    command: str | None = field(default=None, validator=_say, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        if "left" not in names_in(self.text):
+            raise RecipeError(f"Countdown: text: expected {{left}} in it, found {self.text!r}")
+        wrong = [mark for mark in self.at_seconds or () if not 0 < mark <= self.seconds]
+        if wrong:
+            raise RecipeError(
+                f"Countdown: at_seconds: expected numbers above zero and up to "
+                f"{self.seconds:g}, found {wrong[0]:g}"
+            )
+
+    @property
+    def marks(self) -> tuple[float, ...]:
+        """How many seconds are left each time that it is said, the most first."""
+        marks = self.at_seconds
+        if marks is None:
+            marks = tuple(float(mark) for mark in _MARKS if mark < self.seconds)
+        return tuple(dict.fromkeys((float(self.seconds), *marks)))
+
+    def __str__(self) -> str:
+        return f"count down {checks.duration(self.seconds)}: {self.text!r}"
+
+
+@frozen(kw_only=True)
+class CountPlayers:
+    """Ask the game who is online, and wait for its answer (see `PlayersOnline`)."""
+
+    limit_seconds: float = field(default=10, validator=checks.above_zero)
+
+    def __str__(self) -> str:
+        return "count the players"
+
+
+# ---------------------------------------------------------------- power
 
 
 @frozen(kw_only=True)
@@ -117,23 +198,48 @@ class Kill:
 PowerStep = Start | Stop | Restart | Kill
 
 
+# ---------------------------------------------------------------- backups
+
+
+def _optional_count(owner: object, attribute: Any, value: Any) -> None:
+    if value is not None:
+        checks.whole_number(owner, attribute, value)
+
+
 @frozen
 class Backup:
-    """Make a backup through the panel and wait until it is complete."""
+    """Make a backup through the panel and wait until it is complete.
+
+    With *keep* the newest so many complete backups of this name are kept; older ones are
+    deleted once the new one is complete, but for those that are locked.
+    """
 
     name: str = field(default="automate", validator=_text)
+    keep: int | None = field(default=None, validator=_optional_count, kw_only=True)
     limit_seconds: float = field(default=3600, validator=checks.above_zero, kw_only=True)
 
+    def __attrs_post_init__(self) -> None:
+        varying = [name for name in names_in(self.name) if name not in ("server", "recipe")]
+        if self.keep is not None and varying:
+            raise RecipeError(
+                f"Backup: with keep=… the name must stay the same, but {{{varying[0]}}} in "
+                f"{self.name!r} varies"
+            )
+
     def __str__(self) -> str:
-        return f"backup {self.name!r}"
+        kept = "" if self.keep is None else f" (keep the newest {self.keep})"
+        return f"backup {self.name!r}{kept}"
+
+
+# ---------------------------------------------------------------- pauses
 
 
 @frozen(kw_only=True)
 class Backoff:
-    """A pause that grows with each attempt, and is short again after a quiet time.
+    """A pause that grows with each attempt, and is short again after a healthy time.
 
     The n-th attempt waits ``first_seconds * factor ** (n - 1)``, at most *cap_seconds*; it
-    counts from one again when *reset_after_seconds* have passed since the last.
+    counts from one again when the server has run for *reset_after_seconds* without a crash.
     """
 
     first_seconds: float = field(default=10, validator=checks.seconds)
@@ -158,14 +264,6 @@ def _pause(owner: object, attribute: Any, value: Any) -> None:
         checks.seconds(owner, attribute, value)
 
 
-def _condition(owner: object, attribute: Any, value: Any) -> None:
-    if value is not None and not isinstance(value, ServerIs):
-        raise RecipeError(
-            f"{type(owner).__name__}: {attribute.name}: expected a condition such as "
-            f'ServerIs("running"), found {checks.shown(value)}'
-        )
-
-
 @frozen(kw_only=True)
 class Wait:
     """Wait; if *unless* holds, now or meanwhile, the run ends here: there is nothing to do.
@@ -174,50 +272,65 @@ class Wait:
     """
 
     seconds: float | Backoff = field(validator=_pause)
-    unless: Condition | None = field(default=None, validator=_condition)
+    unless: Condition | None = field(default=None, validator=optional_condition)
 
     def __str__(self) -> str:
         shown = self.seconds if isinstance(self.seconds, Backoff) else f"{self.seconds:g} s"
         return f"wait {shown}" + (f" unless {self.unless}" if self.unless else "")
 
 
-def _awaited(owner: object, attribute: Any, value: Any) -> None:
-    if not isinstance(value, ConsoleLine | StatusChanged):
-        raise RecipeError(
-            f"WaitUntil: expected ConsoleLine(…) or StatusChanged(…), found {checks.shown(value)}"
-        )
-
-
-@frozen
-class WaitUntil:
-    """Wait until *trigger* happens; the step fails after *limit_seconds*."""
-
-    trigger: ConsoleLine | StatusChanged = field(validator=_awaited)
-    limit_seconds: float = field(default=60, validator=checks.above_zero, kw_only=True)
-
-    def __str__(self) -> str:
-        return f"wait until {self.trigger} (at most {self.limit_seconds:g} s)"
+# ---------------------------------------------------------------- people, recipes, Python
 
 
 @frozen
 class Notify:
-    """Tell the admin *text*."""
+    """Tell the admin *text*. *if_in_doubt*: see `Command`; by default it is told again."""
 
     text: str = field(validator=_text)
+    if_in_doubt: Doubt | None = field(default=None, validator=_doubt, kw_only=True)
 
     def __str__(self) -> str:
         return f"notify {self.text!r}"
 
 
 @frozen
+class SetVariable:
+    """Set the server's variable *name* to *text*; later texts of the recipe can use it."""
+
+    name: str = field(validator=checks.identifier)
+    text: str = field(validator=checks.any_text)
+
+    def __attrs_post_init__(self) -> None:
+        names_in(self.text)
+
+    def __str__(self) -> str:
+        return f"set {self.name} to {self.text!r}"
+
+
+@frozen
+class RunRecipe:
+    """Run the recipe called *name* for the same server, and wait until it ended.
+
+    Fails if that run fails or is held back.
+    """
+
+    name: str = field(validator=checks.some_text)
+    limit_seconds: float = field(default=3600, validator=checks.above_zero, kw_only=True)
+
+    def __str__(self) -> str:
+        return f"run {self.name!r}"
+
+
+@frozen
 class Call:
     """Call a Python function by its dotted *name*; a coroutine function is awaited.
 
-    It is given the values that texts can use, as a dictionary of strings.
+    It is given one value, an `automate.Context`. *if_in_doubt*: see `Command`.
     """
 
     name: str = field(validator=checks.dotted_name)
     limit_seconds: float = field(default=60, validator=checks.above_zero, kw_only=True)
+    if_in_doubt: Doubt | None = field(default=None, validator=_doubt, kw_only=True)
 
     def __str__(self) -> str:
         return f"call {self.name}"
@@ -233,26 +346,17 @@ class Fail:
         return f"fail {self.text!r}"
 
 
-def to_steps(value: Any) -> "tuple[Step, ...]":
-    """Return *value*, one step or a list of them, as a tuple of steps.
-
-    Raises:
-        RecipeError: something else is among them.
-    """
-    return checks.tuple_of(_STEPS, "a step such as Start() or Command('save-all')", value)
-
-
-@frozen
-class Block:
-    """Steps that belong together; *always* are done after them, whatever happens in between."""
-
-    steps: "tuple[Step, ...]" = field(converter=to_steps)
-    always: "tuple[Step, ...]" = field(converter=to_steps, kw_only=True)
-
-    def __str__(self) -> str:
-        inner = ", ".join(map(str, self.steps))
-        return f"({inner}; always {', '.join(map(str, self.always))})"
-
-
-Step = Command | Announce | PowerStep | Backup | Wait | WaitUntil | Notify | Call | Fail | Block
-_STEPS: Any = Step
+SingleStep = (
+    Command
+    | Announce
+    | Countdown
+    | CountPlayers
+    | PowerStep
+    | Backup
+    | Wait
+    | Notify
+    | SetVariable
+    | RunRecipe
+    | Call
+    | Fail
+)

@@ -50,13 +50,19 @@ def render(
     *,
     within: str = "{text}",
     limit: int = CAPTURED_LIMIT,
+    keeps_lines: str | None = None,
 ) -> str:
     """Return *text* with each name replaced by its harmless value; unknown names stay empty.
 
     *within* is a frame to put the whole into, as ``{text}`` (the way of an announcement);
-    *limit* is the most characters that a value may bring in.
+    *limit* is the most characters that a value may bring in. The value called *keeps_lines* may
+    bring in several lines, each of that length: for people, never for a game.
     """
-    harmless = {name: _harmless(value, limit) for name, value in values.items()}
+    harmless = {
+        name: _harmless_lines(value, limit) if name == keeps_lines else _harmless(value, limit)
+        for name, value in values.items()
+        if f"{{{name}}}" in text or f"{{{name}}}" in within
+    }
     said = _fill(text, harmless)
     return said if within == "{text}" else _fill(within, harmless | {"text": said})
 
@@ -66,6 +72,10 @@ def _fill(text: str, values: Mapping[str, str]) -> str:
         literal + ("" if name is None else values.get(name, ""))
         for literal, name, _, _ in Formatter().parse(text)
     )
+
+
+def _harmless_lines(value: str, limit: int) -> str:
+    return "\n".join(_harmless(line, limit) for line in value.split("\n"))
 
 
 def _harmless(value: str, limit: int) -> str:

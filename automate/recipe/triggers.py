@@ -1,33 +1,54 @@
 """What a recipe can wait for, as frozen values.
 
 A trigger says what happened, in the past. When a schedule is due next is the schedules' work;
-noticing that something happened is the machine's.
+noticing that something happened is the machine's. Several triggers in one are `combinators`.
 """
 
 import re
-from datetime import datetime, time
 from typing import Any
 
 from attrs import field, frozen
-from cronsim import CronSim, CronSimError
 
-from automate.errors import RecipeError
 from automate.recipe import checks
 from automate.recipe.conditions import power_states
+from automate.recipe.readings import Level, level_of, reading
+from automate.recipe.schedule import At, Cron, Every, Schedule
 from automate.wire.messages import PowerState
 
 __all__ = [
     "Asked",
     "At",
+    "BackupCompleted",
+    "BackupFailed",
+    "Chat",
+    "Connected",
     "ConsoleLine",
     "Crashed",
     "Cron",
+    "DaemonError",
+    "Deleted",
+    "Disconnected",
     "Every",
+    "FeatureMatched",
     "FoundOffline",
+    "GameReady",
+    "GameSaved",
+    "GameTrigger",
+    "Installed",
+    "PlayerJoined",
+    "PlayerLeft",
+    "ReadingAbove",
+    "ReadingBelow",
+    "ReadingTrigger",
+    "RecipeEnded",
+    "Restored",
     "Schedule",
+    "Silent",
+    "SingleTrigger",
     "StatusChanged",
-    "Trigger",
-    "WorldTrigger",
+    "Stuck",
+    "Throttled",
+    "Transferred",
 ]
 
 
@@ -39,11 +60,18 @@ def _codes(value: Any) -> tuple[int, ...] | None:
     return None if value is None else checks.tuple_of(int, "whole numbers (exit codes)", value)
 
 
-def _yes_or_no(owner: object, attribute: Any, value: Any) -> None:
-    if value is not None and not isinstance(value, bool):
-        raise RecipeError(
-            f"Crashed: {attribute.name}: expected True or False, found {checks.shown(value)}"
-        )
+class _Nameless:
+    """A trigger that offers nothing of its own to texts."""
+
+    __slots__ = ()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names it offers to texts."""
+        return frozenset()
+
+
+# ---------------------------------------------------------------- the server's life
 
 
 @frozen(kw_only=True)
@@ -52,17 +80,20 @@ class Crashed:
 
     Told one second after the fall, when the daemon has said what it knows; its moment is that
     of the fall. *exit_codes* narrows it to these codes, *out_of_memory* to crashes with (or
-    without) that cause.
-    Offers ``{reason}``, ``{exit_code}`` and ``{attempt}`` to texts.
+    without) that cause, *gave_up* to those after which the daemon said (or did not say) that it
+    will not restart the server itself.
+    Offers ``{reason}``, ``{exit_code}``, ``{attempt}`` and ``{lines}``, the last 50 lines of the
+    console before the fall, to texts.
     """
 
     exit_codes: tuple[int, ...] | None = field(default=None, converter=_codes)
-    out_of_memory: bool | None = field(default=None, validator=_yes_or_no)
+    out_of_memory: bool | None = field(default=None, validator=checks.optional_yes_or_no)
+    gave_up: bool | None = field(default=None, validator=checks.optional_yes_or_no)
 
     @property
     def names(self) -> frozenset[str]:
         """The names it offers to texts."""
-        return frozenset({"reason", "exit_code"})
+        return frozenset({"reason", "exit_code", "lines"})
 
     def __str__(self) -> str:
         said = "it crashed"
@@ -70,12 +101,19 @@ class Crashed:
             said += " with exit code " + " or ".join(map(str, self.exit_codes))
         if self.out_of_memory is not None:
             said += " out of memory" if self.out_of_memory else " with memory left"
+        if self.gave_up is not None:
+            said += (
+                " and the daemon gives up" if self.gave_up else " and the daemon did not give up"
+            )
         return said
 
 
 @frozen
 class FoundOffline:
-    """After a lost connection the server, up before, is found offline; why, nobody saw."""
+    """After a lost connection the server is found offline; why, nobody saw.
+
+    Before, it was ``running`` or ``starting``. Offers ``{reason}``.
+    """
 
     @property
     def names(self) -> frozenset[str]:
@@ -88,10 +126,16 @@ class FoundOffline:
 
 @frozen(kw_only=True)
 class StatusChanged:
-    """The status became *to* (one state or several), and was *was* before, if that is given."""
+    """The status became *to* (one state or several), and was *was* before, if that is given.
+
+    With *for_seconds* it is told only once the status has been among *to* for so long. Only a
+    change that was seen counts, not one in a gap; after a gap within the time it counts anew
+    from when the status is seen again. Offers ``{status}``.
+    """
 
     to: tuple[PowerState, ...] = field(converter=power_states)
     was: tuple[PowerState, ...] | None = field(default=None, converter=_optional_states)
+    for_seconds: float = field(default=0, validator=checks.seconds)
 
     @property
     def names(self) -> frozenset[str]:
@@ -100,7 +144,85 @@ class StatusChanged:
 
     def __str__(self) -> str:
         before = f" from {' or '.join(self.was)}" if self.was else ""
-        return f"the status becomes {' or '.join(self.to)}{before}"
+        held = f" and stays so for {checks.duration(self.for_seconds)}" if self.for_seconds else ""
+        return f"the status becomes {' or '.join(self.to)}{before}{held}"
+
+
+@frozen(kw_only=True)
+class Stuck:
+    """The server has been ``starting`` or ``stopping`` for longer than *for_seconds*.
+
+    *states* are the states to look for, each for itself: from one to the other it counts anew.
+    Told once each time. A server that is found as it was after a gap was so all the time.
+    Offers ``{status}``.
+    """
+
+    for_seconds: float = field(default=600, validator=checks.above_zero)
+    states: tuple[PowerState, ...] = field(
+        default=(PowerState.STARTING, PowerState.STOPPING), converter=power_states
+    )
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names it offers to texts."""
+        return frozenset({"status"})
+
+    def __str__(self) -> str:
+        return f"it is stuck {' or '.join(self.states)} for {checks.duration(self.for_seconds)}"
+
+
+@frozen
+class Installed(_Nameless):
+    """The server's installation (or reinstallation) was completed."""
+
+    def __str__(self) -> str:
+        return "it was installed"
+
+
+@frozen
+class Restored(_Nameless):
+    """A backup was restored."""
+
+    def __str__(self) -> str:
+        return "a backup was restored"
+
+
+@frozen
+class Transferred(_Nameless):
+    """The server was moved to another node, successfully."""
+
+    def __str__(self) -> str:
+        return "it was transferred to another node"
+
+
+@frozen
+class Deleted(_Nameless):
+    """The server was deleted from its node: only notices and calls still make sense."""
+
+    def __str__(self) -> str:
+        return "it was deleted"
+
+
+@frozen(kw_only=True)
+class FeatureMatched:
+    """The daemon recognised one of the egg's features in the console (Pelican only).
+
+    *feature* is its key, such as ``eula``; ``None`` is any. Offers ``{feature}`` and ``{line}``.
+    """
+
+    feature: str | None = field(default=None, validator=checks.optional_text)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names it offers to texts."""
+        return frozenset({"feature", "line"})
+
+    def __str__(self) -> str:
+        which = "a feature" if self.feature is None else f"the feature {self.feature!r}"
+        return f"the daemon recognises {which} in the console"
+
+
+# ---------------------------------------------------------------- the console and the game
 
 
 @frozen
@@ -123,126 +245,303 @@ class ConsoleLine:
         return f"the console says /{self.pattern}/"
 
 
+@frozen(kw_only=True)
+class Silent(_Nameless):
+    """The running server's console has said nothing for *for_seconds*; told once a silence.
+
+    A silence begins with the last line, or later: when the server became ``running``, or was
+    seen to run after a gap.
+    """
+
+    for_seconds: float = field(validator=checks.above_zero)
+
+    def __str__(self) -> str:
+        return f"it runs, but says nothing for {checks.duration(self.for_seconds)}"
+
+
 @frozen
-class Asked:
-    """Somebody asks for the recipe by name. Any recipe can be asked; this one only waits."""
+class PlayerJoined:
+    """A player joined, as the game's console says it. Offers ``{player}``."""
 
     @property
     def names(self) -> frozenset[str]:
         """The names it offers to texts."""
-        return frozenset()
+        return frozenset({"player"})
 
     def __str__(self) -> str:
-        return "it is asked"
+        return "a player joins"
+
+
+@frozen
+class PlayerLeft:
+    """A player left, as the game's console says it. Offers ``{player}``."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names it offers to texts."""
+        return frozenset({"player"})
+
+    def __str__(self) -> str:
+        return "a player leaves"
+
+
+@frozen
+class Chat:
+    """A player said something in which *pattern* (a regular expression) is found.
+
+    Capitals and small letters are alike. It is looked for only in the player's own words, not
+    in the line around them.
+    Offers ``{player}``, ``{text}`` (what was said) and the pattern's named groups.
+    """
+
+    pattern: str = field(default="", validator=checks.any_pattern)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names it offers to texts."""
+        return frozenset({"player", "text", *re.compile(self.pattern).groupindex})
+
+    def __str__(self) -> str:
+        return f"a player says /{self.pattern}/" if self.pattern else "a player says something"
+
+
+@frozen
+class GameReady(_Nameless):
+    """The game said that it is ready for players."""
+
+    def __str__(self) -> str:
+        return "the game says that it is ready"
+
+
+@frozen
+class GameSaved(_Nameless):
+    """The game said that it saved its world."""
+
+    def __str__(self) -> str:
+        return "the game says that it saved"
+
+
+# ---------------------------------------------------------------- readings
+
+
+@frozen
+class ReadingAbove:
+    """A number of the statistics is at or above a level, and has been so for *for_seconds*.
+
+    *reading* is ``memory_bytes``, ``disk_bytes``, ``cpu_percent`` (100 is one core) or
+    ``uptime_seconds``; the level is either *number*, in that unit, or *percent_of_limit*. It is
+    told once, and again only after the reading was below *rearm_at* (the level itself if not
+    given), which is in the same measure as the level. Offers ``{value}``, in that measure, too.
+    The limit of the memory is the container's, which lies a little above the panel's.
+    What lasts ends when the server goes offline, and counts anew after a gap.
+    """
+
+    reading: str = field(validator=reading)
+    number: float | None = field(default=None, validator=checks.optional_number, kw_only=True)
+    percent_of_limit: float | None = field(
+        default=None, validator=checks.optional_number, kw_only=True
+    )
+    for_seconds: float = field(default=0, validator=checks.seconds, kw_only=True)
+    rearm_at: float | None = field(default=None, validator=checks.optional_number, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        level = self.level
+        if self.rearm_at is not None and self.rearm_at > level.number:
+            raise checks.wrong(
+                self, f"rearm_at: expected at most {level.number:g}, found {self.rearm_at:g}"
+            )
+
+    @property
+    def level(self) -> Level:
+        """What the reading is held against."""
+        return level_of(self, self.reading, self.number, self.percent_of_limit)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names it offers to texts."""
+        return frozenset({"value"})
+
+    def __str__(self) -> str:
+        return f"{self.reading} is at {self.level} or more{_held(self.for_seconds)}"
+
+
+@frozen
+class ReadingBelow:
+    """A number of the statistics is at or below a level; otherwise as `ReadingAbove`.
+
+    It is armed again once the reading was above *rearm_at*. A server that is offline uses
+    nothing, but that does not count.
+    """
+
+    reading: str = field(validator=reading)
+    number: float | None = field(default=None, validator=checks.optional_number, kw_only=True)
+    percent_of_limit: float | None = field(
+        default=None, validator=checks.optional_number, kw_only=True
+    )
+    for_seconds: float = field(default=0, validator=checks.seconds, kw_only=True)
+    rearm_at: float | None = field(default=None, validator=checks.optional_number, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        level = self.level
+        if self.rearm_at is not None and self.rearm_at < level.number:
+            raise checks.wrong(
+                self, f"rearm_at: expected at least {level.number:g}, found {self.rearm_at:g}"
+            )
+
+    @property
+    def level(self) -> Level:
+        """What the reading is held against."""
+        return level_of(self, self.reading, self.number, self.percent_of_limit)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names it offers to texts."""
+        return frozenset({"value"})
+
+    def __str__(self) -> str:
+        return f"{self.reading} is at {self.level} or less{_held(self.for_seconds)}"
+
+
+def _held(seconds: float) -> str:
+    return f" for {checks.duration(seconds)}" if seconds else ""
+
+
+# ---------------------------------------------------------------- connection, daemon, panel
+
+
+@frozen
+class Connected(_Nameless):
+    """The server can be reached: at first, and again after each lost connection."""
+
+    def __str__(self) -> str:
+        return "automate is connected"
 
 
 @frozen(kw_only=True)
-class Every:
-    """Again and again by the wall clock, counted from midnight in *zone*.
+class Disconnected(_Nameless):
+    """The server could not be reached for *for_seconds*; told once a gap.
 
-    ``Every(minutes=30)`` is every hour and half hour. An interval that does not divide the
-    day starts anew at midnight.
+    That also counts from the beginning, before it could ever be reached; but with zero seconds
+    only a connection that was lost is told of.
     """
 
-    minutes: float = field(default=0, validator=checks.seconds)
-    hours: float = field(default=0, validator=checks.seconds)
-    seconds: float = field(default=0, validator=checks.seconds)
-    zone: str = field(default="UTC", validator=checks.zone)
-
-    def __attrs_post_init__(self) -> None:
-        if not 1 <= self.interval_seconds <= 86400:
-            raise RecipeError(
-                "Every: expected an interval between one second and one day, found "
-                f"{self.interval_seconds:g} seconds; use At or Cron for rarer ones"
-            )
-
-    @property
-    def interval_seconds(self) -> float:
-        """The interval's length, to the microsecond."""
-        return round(self.hours * 3600 + self.minutes * 60 + self.seconds, 6)
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The names it offers to texts."""
-        return frozenset()
+    for_seconds: float = field(default=60, validator=checks.seconds)
 
     def __str__(self) -> str:
-        parts = [
-            f"{amount:g} {unit if amount != 1 else unit[:-1]}"
-            for amount, unit in (
-                (self.hours, "hours"),
-                (self.minutes, "minutes"),
-                (self.seconds, "seconds"),
-            )
-            if amount
-        ]
-        return f"every {' '.join(parts)}"
-
-
-def _time(value: Any) -> time:
-    try:
-        if isinstance(value, str) and re.fullmatch(r"\d{1,2}:\d{2}(:\d{2})?", value):
-            return time.fromisoformat(value if value.index(":") == 2 else "0" + value)
-    except ValueError:
-        pass
-    raise RecipeError(f"At: expected a time of day such as '04:30', found {checks.shown(value)}")
+        return f"automate is not connected for {checks.duration(self.for_seconds)}"
 
 
 @frozen
-class At:
-    """Each day at one time of day, such as ``At("04:30", zone="Europe/Berlin")``.
-
-    On a day without that time (clocks go forward) it comes when the gap ends; on a day that
-    has it twice, the first time.
-    """
-
-    time: time = field(converter=_time)
-    zone: str = field(default="UTC", validator=checks.zone, kw_only=True)
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The names it offers to texts."""
-        return frozenset()
+class BackupCompleted(_Nameless):
+    """A backup, whoever made it, is complete."""
 
     def __str__(self) -> str:
-        shown = self.time.strftime("%H:%M:%S" if self.time.second else "%H:%M")
-        return f"at {shown} {self.zone}"
-
-
-def _cron(owner: object, attribute: Any, value: Any) -> None:
-    checks.some_text(owner, attribute, value)
-    try:
-        if len(str(value).split()) != 5:
-            raise CronSimError("minute, hour, day, month, day of the week")
-        # Any moment will do: only the expression is checked here.
-        CronSim(str(value), _SOME_DAY)
-    # A few odd expressions trip over its own assertions.
-    except (CronSimError, AssertionError, ValueError, TypeError) as error:
-        why = f": {error}" if str(error) else ""
-        raise RecipeError(
-            f"Cron: expected five fields such as '0 4 * * *', found {checks.shown(value)}{why}"
-        ) from None
-
-
-_SOME_DAY = datetime(2026, 1, 1)
+        return "a backup is complete"
 
 
 @frozen
-class Cron:
-    """By a cron expression of five fields: ``Cron("0 4 * * MON", zone="Europe/Berlin")``."""
+class BackupFailed(_Nameless):
+    """A backup, whoever wanted it, failed."""
 
-    expression: str = field(validator=_cron)
-    zone: str = field(default="UTC", validator=checks.zone, kw_only=True)
+    def __str__(self) -> str:
+        return "a backup failed"
+
+
+@frozen
+class Throttled:
+    """The daemon dropped something that automate sent, or the game's output, as too much.
+
+    Offers ``{what}``.
+    """
 
     @property
     def names(self) -> frozenset[str]:
         """The names it offers to texts."""
-        return frozenset()
+        return frozenset({"what"})
 
     def __str__(self) -> str:
-        return f"by cron {self.expression!r} {self.zone}"
+        return "the daemon throttles"
 
 
-Schedule = Every | At | Cron
-WorldTrigger = Crashed | FoundOffline | StatusChanged | ConsoleLine
-Trigger = WorldTrigger | Schedule | Asked
+@frozen
+class DaemonError:
+    """The daemon reported an error in which *pattern* is found (any by default).
+
+    Offers ``{error_text}`` and the pattern's named groups.
+    """
+
+    pattern: str = field(default="", validator=checks.any_pattern)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names it offers to texts."""
+        return frozenset({"error_text", *re.compile(self.pattern).groupindex})
+
+    def __str__(self) -> str:
+        found = f" with /{self.pattern}/" if self.pattern else ""
+        return f"the daemon reports an error{found}"
+
+
+# ---------------------------------------------------------------- people and recipes
+
+
+@frozen
+class RecipeEnded:
+    """A run of the recipe called *recipe* ended for this server.
+
+    *outcome* narrows it to ``done`` or ``failed``. Offers ``{outcome}`` and ``{error}`` (empty
+    if it was done).
+    """
+
+    recipe: str = field(validator=checks.some_text)
+    outcome: str | None = field(default=None, kw_only=True)
+
+    @outcome.validator
+    def _check_outcome(self, attribute: Any, value: Any) -> None:
+        if value is not None:
+            checks.one_of(self, attribute, value, ("done", "failed"))
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names it offers to texts."""
+        return frozenset({"outcome", "error"})
+
+    def __str__(self) -> str:
+        how = {None: "ended", "done": "is done", "failed": "failed"}[self.outcome]
+        return f"the recipe {self.recipe!r} {how}"
+
+
+@frozen
+class Asked(_Nameless):
+    """Somebody asks for the recipe by name. Any recipe can be asked; this one only waits."""
+
+    def __str__(self) -> str:
+        return "it is asked for"
+
+
+GameTrigger = PlayerJoined | PlayerLeft | Chat | GameReady | GameSaved
+ReadingTrigger = ReadingAbove | ReadingBelow
+SingleTrigger = (
+    Crashed
+    | FoundOffline
+    | StatusChanged
+    | Stuck
+    | Installed
+    | Restored
+    | Transferred
+    | Deleted
+    | FeatureMatched
+    | ConsoleLine
+    | Silent
+    | GameTrigger
+    | ReadingTrigger
+    | Connected
+    | Disconnected
+    | BackupCompleted
+    | BackupFailed
+    | Throttled
+    | DaemonError
+    | RecipeEnded
+    | Schedule
+    | Asked
+)

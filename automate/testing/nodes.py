@@ -15,7 +15,8 @@ from attrs import evolve
 from trio.testing import wait_all_tasks_blocked
 
 from automate.engine.clock import utc_now
-from automate.engine.engine import Engine, listener_of
+from automate.engine.engine import Engine
+from automate.engine.listener import listener_of
 from automate.engine.sitting import header_for
 from automate.errors import UsageError, sole
 from automate.fake.network import memory_network

@@ -50,7 +50,7 @@ def say(*words: str | Path, capsys: Any) -> Said:
 
 def environment(**variables: str) -> dict[str, str]:
     """Return an environment with nothing of the tester's own taste in it."""
-    kept = ("PATH", "SYSTEMROOT", "VIRTUAL_ENV")
+    kept = ("PATH", "SYSTEMROOT", "VIRTUAL_ENV", "XDG_STATE_HOME")
     mine = {name: os.environ[name] for name in kept if name in os.environ}
     return {**mine, "AUTOMATE_KEY": KEY, "LANG": "C.UTF-8", **variables}
 

@@ -291,8 +291,7 @@ PLACES: list[tuple[str, Change, int, str]] = [
         "a name for a server",
         lambda to: ["--panel", to.url, "--server", "arena"],
         2,
-        "server 'arena': expected the 8 characters of its id (like 1a2b3c4d) or its whole uuid; "
-        "it stands in the browser's address on the server's page, behind /server/",
+        "--server arena: no server has this id or name; there are: crash-recovered",
     ),
 ]
 
@@ -514,7 +513,7 @@ def test_a_disk_that_fills_up_ends_a_recording(command: str, tmp_path: Path) -> 
     import resource  # which is POSIX's alone
 
     what: list[str | Path] = (
-        [RESTART, "--record", tmp_path / "night"]
+        [RESTART, "--no-state", "--record", tmp_path / "night"]
         if command == "run"
         else ["-o", tmp_path / "x.jsonl"]
     )

@@ -187,7 +187,7 @@ def test_what_a_terminal_cannot_show_is_escaped(
 
     encoding = variables.get("PYTHONIOENCODING", "utf-8")
     assert (said.code, said.err) == (0, "")
-    assert printed.read_text(encoding=encoding).startswith(f"{shown}: when it is asked; then ")
+    assert printed.read_text(encoding=encoding).startswith(f"{shown}: when it is asked for; then ")
 
 
 def test_json_stays_json_where_it_is_escaped(tmp_path: Path) -> None:

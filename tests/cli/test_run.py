@@ -75,9 +75,12 @@ def test_what_fails_ends_with_a_line_and_1(ask: Any) -> None:
 def test_what_is_held_back_ends_with_a_line_and_1(ask: Any) -> None:
     said = ask("only up")
 
-    assert said.complaint == (1, "crash-undetected: held back: the server is offline")
+    assert said.complaint == (
+        1,
+        "crash-undetected: held back: the server is running: no, it is offline",
+    )
     assert without_times(said)[-1] == (
-        "crash-undetected  only up: held back: the server is offline"
+        "crash-undetected  only up: held back: the server is running: no, it is offline"
     )
 
 
@@ -116,7 +119,7 @@ def test_it_can_be_recorded_with_what_was_decided(ask: Any, tmp_path: Path) -> N
         f"'hello' for crash-undetected; recording into {tmp_path / 'new' / 'nights'}; Ctrl-C ends"
     )
     told = [entry.get("event") or entry.get("what") for entry in entries[1:]]
-    wanted = ["auth", "triggered", "step", "done", "send command"]
+    wanted = ["auth", "triggered", "step", "send command", "done"]
     assert [what for what in told if what in wanted] == wanted
     assert "ptlc_" not in file.read_text("utf-8")
 
@@ -136,7 +139,10 @@ def test_a_name_cannot_act_on_the_terminal(
             capsys=capsys,
         )  # fmt: skip
 
-    assert said.complaint == (1, "Größe 🎉 at night: held back: the server is offline")
+    assert said.complaint == (
+        1,
+        "Größe 🎉 at night: held back: the server is running: no, it is offline",
+    )
     assert without_times(said)[:2] == [
         "'only up' for Größe 🎉 at night; Ctrl-C ends",
         "Größe 🎉 at night  is connected",

@@ -135,7 +135,10 @@ def test_recipes_end_in_order_and_what_is_cut_off_is_told(number: int, tmp_path:
         said = running.rest()
 
     (path,) = (tmp_path / "nights").iterdir()
-    assert said.complaint == (0, "crash-undetected: 'patient' is cut off in the middle")
+    assert said.complaint == (
+        0,
+        "crash-undetected: 'patient' is cut off in the middle; the next start goes on with it",
+    )
     assert is_left_in_order(recorded(path)[0])
 
 

@@ -15,6 +15,7 @@ from automate.recording.format import (
     ServerFrame,
     Transport,
 )
+from automate.wire.frame import canonical_server
 
 __all__ = [
     "SERVER",
@@ -37,7 +38,7 @@ HEADER = Header(server=SERVER, started_at="2026-11-24T12:00:00Z", title="arena")
 
 
 def said(t: float, event: str, *args: str) -> Entry:
-    return ServerFrame.of(t, json.dumps({"event": event, "args": list(args)}))
+    return ServerFrame.of(t, canonical_server(event, list(args)))
 
 
 def status(t: float, state: str) -> Entry:

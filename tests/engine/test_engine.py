@@ -1,5 +1,6 @@
 """The engine at work in virtual time: recipes, live sessions, and what people are told."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,30 +13,33 @@ from automate import (
     Backup,
     Call,
     Command,
+    ConsoleLine,
     Every,
     Notify,
     Recipe,
     Start,
     StatusChanged,
     Wait,
+    WaitUntil,
 )
 from automate.cli.stopping import sole_error
-from automate.engine.engine import Engine, Outcome, listener_of
+from automate.engine.engine import Engine, Outcome
+from automate.engine.listener import listener_of
 from automate.engine.sitting import keep
 from automate.errors import RecordingError, UsageError
 from automate.fake.signals import NoteKind
 from automate.live.listener import Listener
 from automate.live.panel import Panel
 from automate.live.session import Session
-from automate.machine.actions import Output, Traced
+from automate.machine.actions import Output, Tell, Traced
 from automate.recipe.loader import load
 from automate.recording.format import EngineNote, Entry, PanelCall
 from automate.recording.reader import read_recording
 from automate.wire.frame import canonical_client, canonical_server
 from automate.wire.messages import ClientMessage, SendCommand, SetState
-from tests.clocks import EPOCH
+from tests.clocks import EPOCH, clock_from
 from tests.engine.engine_scenes import Tape, sit
-from tests.live.stage import Tokens
+from tests.live.stage import Actor, Node, Tokens
 
 ID = "a1b2c3d4-0004-4000-8000-000000000004"
 OTHER = "a1b2c3d4-0001-4000-8000-000000000001"
@@ -97,7 +101,7 @@ async def test_what_is_asked_for_is_done_once_and_ends_the_sitting(
         f"21:00:03  backup-before-stop  backup before stop: send command say {said}",
         "21:00:03  backup-before-stop  backup before stop: send command save-off",
         "21:00:03  backup-before-stop  backup before stop: send command save-all",
-        f"21:00:03  backup-before-stop  backup before stop: wait until {saved} (at most 120 s)",
+        f"21:00:03  backup-before-stop  backup before stop: wait until {saved} (at most 2 min)",
         "21:00:04  backup-before-stop  backup before stop: backup before stop",
         "21:00:04  backup-before-stop  backup before stop: send command save-on",
         "21:00:04  backup-before-stop  backup before stop: set state stop",
@@ -156,7 +160,7 @@ async def test_two_servers_are_kept_apart(restart: list[Recipe], autojump_clock:
         "21:00:02 is running",
         "21:00:06 is offline",
         "21:00:06 is starting",
-        "21:00:07 restart on crash: not needed: the server is starting",
+        "21:00:07 restart on crash: not needed: it is starting",
         "21:00:07 is running",
         "21:00:10 is offline",
         f"21:00:11 restart on crash: {WAITS}",
@@ -182,7 +186,6 @@ async def test_the_notes_stand_after_their_causes_and_before_what_they_cause(
         f"* step {WAITS}",
         "* step {'notify': 'crash-recovered crashed; starting it again (attempt 1)'}",
         "* step {'set state': 'start'}",
-        "* step start",
         "> set state start",
         "< status starting",
         "< status running",
@@ -303,7 +306,9 @@ async def test_what_is_held_back_ends_the_sitting(
 ) -> None:
     sitting = await sit(backup, Tape("backup-before-stop"), asked="backup before stop")
 
-    assert sitting.outcomes == [Outcome(OTHER, "held back", "the server is offline")]
+    assert sitting.outcomes == [
+        Outcome(OTHER, "held back", "the server is running: no, it is offline")
+    ]
 
 
 async def test_only_the_run_that_was_asked_for_counts(autojump_clock: MockClock) -> None:
@@ -339,6 +344,66 @@ async def test_nobody_can_ask_for_a_recipe_that_is_not_there() -> None:
         engine_of([hello], asked="hullo")
 
 
+async def test_a_line_sets_a_recipe_off_once_however_often_the_node_repeats_it(
+    autojump_clock: MockClock,
+) -> None:
+    """History, lines missed in a gap and an answer that comes late are no news; a repetition is."""
+
+    async def first(actor: Actor) -> None:
+        await actor.let_in()
+        await actor.say("console output: Ada joined")
+        await trio.sleep(2)
+        await actor.say("console output: Bob joined")
+        await trio.sleep(2)
+        await actor.vanish()
+
+    async def second(actor: Actor) -> None:
+        await actor.let_in()
+        await actor.say("console output: Dan joined")
+        await trio.sleep(0.3)
+        lines = ["Ada", "Bob", "Cay", *map(str, range(100)), "Dan"]
+        await actor.say(*[f"console output: {each} joined" for each in lines])
+        await trio.sleep(2)
+        await actor.say("console output: Bob joined")
+        await actor.listen()
+
+    class Told(Words):
+        def did(self, action: Output, *, dry: bool) -> None:
+            assert isinstance(action, Tell)
+            self.lines.append(f"told {action.text}")
+
+    # The engine's own time begins where it does.
+    autojump_clock.jump(1000.0)
+    words = Told()
+    recipes = [
+        Recipe("it", when=ConsoleLine("joined"), then=Notify("{line}")),
+        Recipe(
+            "wait",
+            when=ConsoleLine("^Bob"),
+            then=[WaitUntil(ConsoleLine("^Cay")), Notify("Cay came after Bob")],
+        ),
+        Recipe(
+            "wait later",
+            when=ConsoleLine("^Bob"),
+            then=[Wait(seconds=1), WaitUntil(ConsoleLine("^Cay")), Notify("nobody knows")],
+        ),
+    ]
+    engine = engine_of(recipes, words)
+    async with trio.open_nursery() as nursery:
+        node = Node(nursery, first, second)
+        session = Session(ID, Tokens(), listener=listener_of(engine, ID), connect=node.connect)
+        nursery.start_soon(session.run)
+        await trio.sleep(20)
+        nursery.cancel_scope.cancel()
+
+    assert [line for line in words.lines if line.startswith("told")] == [
+        "told Bob joined",
+        "told Cay came after Bob",
+        "told Dan joined",
+        "told Bob joined",
+    ]
+
+
 # ---------------------------------------------------------------- without a network
 
 
@@ -370,8 +435,14 @@ def engine_of(
 ) -> Engine:
     words = words or Words()
     panel = Panel("https://panel.example.com", "ptlc_x")
+    clock = clock_from(EPOCH)
     engine = Engine(
-        recipes, {ID: "arena"}, panel=panel, now=lambda: EPOCH, watchers=[words], asked=asked
+        recipes,
+        {ID: "arena"},
+        panel=panel,
+        now=lambda: datetime.fromtimestamp(clock(), UTC),
+        watchers=[words],
+        asked=asked,
     )
     engine.add_sender(ID, words)
     return engine
@@ -387,14 +458,18 @@ async def test_a_command_that_could_not_be_sent_has_failed() -> None:
         [Recipe("hello", when=Asked(), then=Command("say hello"))], words, asked="hello"
     )
     engine.linked(ID)
-    engine.received(ID, status("running"))
+    engine.heard(ID, status("running"))
 
     engine.not_sent(ID, words.sent_to[0], "the connection was lost")
 
     assert await engine.wait_for_outcomes() == [
         Outcome(ID, "failed", "send command say hello was not sent: the connection was lost")
     ]
-    assert words.lines[-1] == "did not get send command say hello: the connection was lost"
+    assert words.lines[-3:] == [
+        "did not get send command say hello: the connection was lost",
+        "step failed send command say hello was not sent: the connection was lost",
+        "failed send command say hello was not sent: the connection was lost",
+    ]
 
 
 async def test_a_power_step_that_was_not_sent_asks_again(autojump_clock: MockClock) -> None:
@@ -403,11 +478,11 @@ async def test_a_power_step_that_was_not_sent_asks_again(autojump_clock: MockClo
     async with trio.open_nursery() as nursery:
         nursery.start_soon(engine.run)
         engine.linked(ID)
-        engine.received(ID, status("offline"))
+        engine.heard(ID, status("offline"))
         engine.not_sent(ID, words.sent_to[0], "the connection was lost")
         await trio.sleep(20)
         engine.sent(ID, canonical_client("set state", ["start"]))
-        engine.received(ID, [*status("starting"), *status("running")])
+        engine.heard(ID, [*status("starting"), *status("running")])
 
         assert await engine.wait_for_outcomes() == [Outcome(ID, "done", "")]
         nursery.cancel_scope.cancel()
@@ -420,7 +495,7 @@ async def test_what_waits_to_be_sent_at_the_end_is_waited_for() -> None:
     hello = Recipe("hello", when=Asked(), then=[Command("say hello"), Notify("said")])
     engine = engine_of([hello], words, asked="hello")
     engine.linked(ID)
-    engine.received(ID, status("running"))
+    engine.heard(ID, status("running"))
 
     with trio.move_on_after(0.01) as too_early:
         await engine.wait_for_outcomes()
@@ -434,7 +509,7 @@ async def test_what_the_daemon_refuses_and_drops_is_told() -> None:
     words = Words()
     engine = engine_of([], words)
 
-    engine.received(
+    engine.heard(
         ID,
         [
             canonical_server("daemon error", ["Error Event [1b2c]: another power action is"]),
@@ -460,7 +535,7 @@ async def test_a_timer_is_due_however_its_moment_was_rounded(autojump_clock: Moc
     )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(engine.run)
-        engine.received(ID, [*status("running"), *status("stopping"), *status("offline")])
+        engine.heard(ID, [*status("running"), *status("stopping"), *status("offline")])
         await trio.sleep(5)
         nursery.cancel_scope.cancel()
 
@@ -473,7 +548,7 @@ async def test_frames_after_the_end_do_no_harm() -> None:
     with trio.move_on_after(0):
         await engine.run()
 
-    engine.received(ID, [*status("running"), *status("stopping"), *status("offline")])
+    engine.heard(ID, [*status("running"), *status("stopping"), *status("offline")])
 
     assert words.lines[-2:] == ["MakeBackup", "step backup 'automate'"]
     assert engine.running == [(ID, "save")]
@@ -486,12 +561,12 @@ async def test_a_python_function_is_a_step(
     (tmp_path / "engine_guest.py").write_text(
         "import trio\n"
         "seen = []\n"
-        "async def slow(values):\n"
+        "async def slow(context):\n"
         "    await trio.sleep(3)\n"
-        "    seen.append((values['server'], trio.current_time()))\n"
-        "async def wrong(values):\n"
+        "    seen.append((context.server, trio.current_time()))\n"
+        "async def wrong(context):\n"
         "    raise ValueError('no such player')\n"
-        "async def endless(values):\n"
+        "async def endless(context):\n"
         "    await trio.sleep_forever()\n"
     )
     guest = Recipe(

@@ -78,7 +78,7 @@ async def test_the_daemon_answers_the_first_crash_and_the_recipe_the_second(
         "21:00:01 evening: wait 20 s",
         "21:00:01 is offline",
         "21:00:01 is starting",
-        "21:00:02 restart on crash: not needed: the server is starting",
+        "21:00:02 restart on crash: not needed: it is starting",
         "21:00:02 is running",
         "21:00:21 evening: send command crash 4",
         "21:00:21 evening: wait 20 s",

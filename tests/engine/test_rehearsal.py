@@ -11,6 +11,7 @@ from automate.engine.rehearsal import Act, Ask, backup_answer, rehearse
 from automate.errors import UsageError
 from automate.machine.doing import Answer
 from automate.recipe.conditions import ServerIs
+from automate.recipe.flow import Step, WaitUntil
 from automate.recipe.recipe import Recipe
 from automate.recipe.steps import (
     Announce,
@@ -20,10 +21,8 @@ from automate.recipe.steps import (
     Notify,
     Restart,
     Start,
-    Step,
     Stop,
     Wait,
-    WaitUntil,
 )
 from automate.recipe.triggers import (
     Asked,
@@ -226,6 +225,57 @@ def test_lines_that_the_recorder_asked_for_are_old() -> None:
     assert acts(heard) == [(0.1, "notify Ada joined"), (1.5, "notify Cay joined")]
 
 
+def test_a_line_before_a_slow_answer_makes_its_lines_no_news() -> None:
+    recipe = Recipe("it", when=ConsoleLine("joined"), then=Notify("{line}"))
+    heard = play(
+        recipe,
+        *UP,
+        logs_asked(1.0),
+        line(1.01, "Zoe joined"),
+        *(line(1.3, f"{n} joined") for n in range(149)),
+        line(1.3, "Zoe joined"),
+        status(1.4, "stopping"),
+    )
+
+    assert acts(heard) == [(1.4, "notify Zoe joined")]
+
+
+@pytest.mark.parametrize("by", ["client", "server"])
+def test_what_was_held_back_is_told_before_the_connection_is_lost(by: str) -> None:
+    recipe = Recipe("it", when=ConsoleLine("joined"), then=Notify("{line}"))
+    heard = play(
+        recipe,
+        *UP,
+        logs_asked(1.0),
+        line(1.01, "Ada joined"),
+        line(1.2, "Bob joined"),
+        closed(1.3, by),
+        stats(9.0, "running"),
+    )
+
+    assert acts(heard) == [(1.3, "notify Bob joined")]
+
+
+def test_a_line_missed_while_the_recorder_was_away_ends_waiting_for_it() -> None:
+    recipe = Recipe("it", when=ConsoleLine("joined"), then=Notify("{line}"))
+    until = WaitUntil(ConsoleLine("Ada"))
+    waiting = Recipe("waiting", when=Asked(), then=[until, Notify("there she is")])
+    heard = play(
+        [recipe, waiting],
+        *UP,
+        line(2.0, "tick"),
+        closed(3.0),
+        opened(4.0),
+        status(4.1, "running"),
+        logs_asked(4.2),
+        *(line(4.3, each) for each in ("Ada joined", "tick", "Ada joined")),
+        stats(9.0, "running"),
+        asks=[("waiting", 1.0)],
+    )
+
+    assert acts(heard) == [(5.1, "notify there she is")]
+
+
 # ---------------------------------------------------------------- the panel's answers
 
 
@@ -401,7 +451,7 @@ def test_a_recipe_can_be_held_back_when_it_is_asked() -> None:
     heard = play(recipe, *UP, stats(5.0, "running"), asks=[("it", 1.0)])
 
     assert [(at, one.what, one.detail) for at, one in heard.trace] == [
-        (1.0, "held back", "the server is running")
+        (1.0, "held back", "the server is offline: no, it is running")
     ]
 
 

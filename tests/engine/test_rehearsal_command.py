@@ -109,7 +109,7 @@ def test_rehearse_tells_reasons_if_wanted(root: Path, two: str, capsys: Streams)
 
     out, err = capsys.readouterr()
     assert code == 0
-    assert "     7.0000  hello: - held back: the server is offline" in out.splitlines()
+    assert "     7.0000  hello: - held back: the server is running: no, it is offline" in out.splitlines()
     assert "backup-before-stop: at 7.0000 'hello' was held back: the server is offline\n" in err
 
 
@@ -118,8 +118,8 @@ def test_what_repeats_itself_is_told_once(root: Path, two: str, capsys: Streams)
     rehearse(root, two, *words, on="backup-before-stop")
 
     assert capsys.readouterr().err.splitlines()[1:] == [
-        "backup-before-stop: at 6.9000 'hello' was held back: the server is offline "
-        "(and 2 times more)"
+        "backup-before-stop: at 6.9000 'hello' was held back: the server is running: no, it is "
+        "offline (and 2 times more)"
     ]
 
 

@@ -9,9 +9,10 @@ import pytest
 
 from automate.engine.rehearsal import Ask, Transcript, rehearse
 from automate.recipe.conditions import ServerIs
+from automate.recipe.flow import Step, WaitUntil
 from automate.recipe.loader import load
 from automate.recipe.recipe import Recipe
-from automate.recipe.steps import Command, Notify, Restart, Step, Stop, Wait, WaitUntil
+from automate.recipe.steps import Command, Notify, Restart, Stop, Wait
 from automate.recipe.triggers import ConsoleLine, Crashed, Every, StatusChanged
 from automate.recording.reader import read_recording
 

@@ -84,7 +84,7 @@ class Scene:
         self.machine = self._new_machine()
         self.outputs: list[tuple[float, Output]] = []
         if linked:
-            self.take(self.machine.linked("s", 0.0, asks_logs=False), 0.0)
+            self.take(self.machine.linked("s", 0.0), 0.0)
 
     def _new_machine(self) -> RecipeMachine:
         return RecipeMachine(self.recipes, {"s": "arena"}, origin=self.origin, manner=self.manner)
@@ -98,8 +98,12 @@ class Scene:
             self.take(self.machine.heard("s", message, at), at)
         return self
 
-    def links(self, at: float, *, asks_logs: bool = False) -> "Scene":
-        return self.at(at, lambda machine: machine.linked("s", at, asks_logs=asks_logs))
+    def learns(self, at: float, missed: m.ServerMessage, *, since: float | None) -> "Scene":
+        """Tell what the server said before."""
+        return self.at(at, lambda machine: machine.missed("s", missed, at, since=since))
+
+    def links(self, at: float) -> "Scene":
+        return self.at(at, lambda machine: machine.linked("s", at))
 
     def unlinks(self, at: float) -> "Scene":
         return self.at(at, lambda machine: machine.unlinked("s", at))
@@ -143,6 +147,14 @@ class Scene:
             assert ended == []
 
     # ------------------------------------------------------------ what came of it
+
+    def traced(self, *kinds: str) -> list[tuple[float, str]]:
+        """Return the details of the traces of these kinds."""
+        return [
+            (at, one.detail)
+            for at, one in self.outputs
+            if isinstance(one, Traced) and one.what in kinds
+        ]
 
     @property
     def did(self) -> list[tuple[float, str]]:

@@ -3,12 +3,12 @@
 import pytest
 
 from automate.machine.permissions import missing_permissions, steps_needed
+from automate.recipe.flow import Block
 from automate.recipe.limits import AtMost
 from automate.recipe.recipe import Recipe
 from automate.recipe.steps import (
     Announce,
     Backup,
-    Block,
     Command,
     Kill,
     Notify,

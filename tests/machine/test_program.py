@@ -11,11 +11,12 @@ from attrs import frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automate.machine.program import compile_escalation, compile_recipe
+from automate.machine.program import compile_recipe
 from automate.recipe.conditions import ServerIs
+from automate.recipe.flow import Block, Step
 from automate.recipe.limits import AtMost
 from automate.recipe.recipe import Recipe
-from automate.recipe.steps import Block, Fail, Notify, Step, Wait
+from automate.recipe.steps import Fail, Notify, Wait
 from automate.recipe.triggers import Asked
 from tests.machine.scenes import Scene, status
 
@@ -40,7 +41,7 @@ def a(*texts: str) -> list[Step]:
         (a("1", "2"), a("f"), ["1", "2", "done"]),
         (a("1", "!x", "2"), a("f{error}"), ["1", "fx", "failed: x"]),
         (a("!x"), a("!y", "f{error}"), ["fx", "failed: x"]),
-        ([NEEDLESS, *a("1")], a("f"), ["done: the server is running"]),
+        ([NEEDLESS, *a("1")], a("f"), ["done: it is running"]),
     ],
     ids=["well", "failed", "failing in on_failure", "needless"],
 )
@@ -53,7 +54,7 @@ def test_without_blocks(then: Any, on_failure: Any, expected: list[str]) -> None
     [
         (a("1"), a("z"), ["1", "z", "after", "done"]),
         (a("!x", "1"), a("z"), ["z", "f", "failed: x"]),
-        ([NEEDLESS, *a("1")], a("z"), ["z", "done: the server is running"]),
+        ([NEEDLESS, *a("1")], a("z"), ["z", "done: it is running"]),
         (a("1"), a("!y", "z"), ["1", "z", "f", "failed: y"]),
         (a("!x"), a("!y", "z"), ["z", "f", "failed: x"]),
         ([NEEDLESS], a("!y", "z"), ["z", "f", "failed: y"]),
@@ -110,7 +111,7 @@ def test_a_block_that_breaks_in_on_failure_ends_only_itself() -> None:
 def test_a_recipe_without_a_limit_escalates_to_nothing() -> None:
     recipe = Recipe("it", when=Asked(), then=Notify("1"))
 
-    assert len(compile_escalation(recipe)) == 1
+    assert compile_recipe(recipe).escalations == {}
 
 
 # ---------------------------------------------------------------- always
@@ -201,10 +202,10 @@ def test_a_program_only_leads_onwards(then: list[Any], on_failure: list[Any]) ->
         limit=AtMost(1, within_seconds=1, otherwise=numbered(then, count)),
     )
 
-    for program in (compile_recipe(recipe), compile_escalation(recipe)):
-        leads = [
-            (place, one.on_failure)
-            for place, one in enumerate(program)
-            if not getattr(one, "presses_on", False) and hasattr(one, "on_failure")
-        ]
-        assert all(place < target < len(program) for place, target in leads)
+    code = compile_recipe(recipe).code
+    leads = [
+        (place, one.on_failure)
+        for place, one in enumerate(code)
+        if not getattr(one, "presses_on", False) and hasattr(one, "on_failure")
+    ]
+    assert all(place < target < len(code) for place, target in leads)

@@ -1,5 +1,6 @@
 """What sets recipes off, what holds them back, and in which order they act."""
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -7,10 +8,12 @@ import pytest
 
 from automate.errors import UsageError
 from automate.machine.recipes import RecipeMachine
+from automate.recipe.combinators import Trigger
 from automate.recipe.conditions import ServerIs
+from automate.recipe.flow import WaitUntil
 from automate.recipe.limits import AtMost
 from automate.recipe.recipe import Recipe
-from automate.recipe.steps import Announce, Backoff, Command, Notify, Start, Wait, WaitUntil
+from automate.recipe.steps import Announce, Backoff, Command, Notify, Start, Wait
 from automate.recipe.triggers import (
     Asked,
     At,
@@ -20,7 +23,6 @@ from automate.recipe.triggers import (
     Every,
     FoundOffline,
     StatusChanged,
-    Trigger,
 )
 from automate.wire.messages import ServerMessage
 from tests.machine.scenes import ORIGIN, Scene, daemon, expired, line, stats, status
@@ -137,24 +139,32 @@ def test_a_line_sets_off_a_recipe_once_with_its_groups_and_without_colours() -> 
 
 
 def test_lines_that_were_said_before_set_nothing_off() -> None:
-    """After each connect the last lines come again, all at once (PROTOCOL 7.4)."""
-    scene = Scene(tell("hello", ConsoleLine("joined"), "{line}")).links(5.0, asks_logs=True)
-    scene.hears((5.3, line("Ada joined")), (5.31, line("Bob joined")), (5.5, line("Cay joined")))
+    """After each connect the last lines come again (PROTOCOL 7.4)."""
+    scene = Scene(tell("hello", ConsoleLine("joined"), "{line}")).links(5.0)
+    scene.learns(5.3, line("Ada joined"), since=None).learns(5.3, line("Bob joined"), since=2.0)
 
-    assert scene.did == [(5.5, "notify Cay joined")]
-
-
-def test_a_line_that_comes_much_later_than_the_question_is_news() -> None:
-    scene = Scene(tell("hello", ConsoleLine("joined"), "{line}")).links(5.0, asks_logs=True)
-
-    assert scene.hears((6.5, line("Ada joined"))).did == [(6.5, "notify Ada joined")]
+    assert scene.hears((5.5, line("Cay joined"))).did == [(5.5, "notify Cay joined")]
 
 
-def test_no_more_than_150_lines_are_old() -> None:
-    scene = Scene(tell("hello", ConsoleLine("joined"), "{line}")).links(5.0, asks_logs=True)
-    scene.hears(*((5.1, line(f"{n} joined")) for n in range(151)))
+@pytest.mark.parametrize(
+    ("missed", "since", "ends"),
+    [
+        (line("\x1b[1mSaved\r"), 1.0, True),
+        (line("Saved"), 0.9, False),
+        (line("Saved"), None, False),
+        (line("Lost"), 2.0, False),
+        (status("running"), 2.0, False),
+    ],
+    ids=["since it waits", "perhaps before", "nobody knows", "another", "no line"],
+)
+def test_a_line_that_was_missed_ends_waiting_if_it_was_said_since(
+    missed: ServerMessage, since: float | None, ends: bool
+) -> None:
+    until = WaitUntil(ConsoleLine("^Saved$"))
+    scene = Scene(Recipe("it", when=Asked(), then=[until, until, Notify("saved twice")]))
+    scene.asks(1.0, "it").learns(5.0, missed, since=since).hears((6.0, line("Saved")))
 
-    assert scene.did == [(5.1, "notify 150 joined")]
+    assert scene.did == ([(6.0, "notify saved twice")] if ends else [])
 
 
 def test_asking_for_a_recipe_that_is_not_there_says_which_are() -> None:
@@ -235,8 +245,8 @@ def test_a_condition_is_asked_when_the_trigger_fires() -> None:
 
     assert scene.did == [(3.0, "notify !")]
     assert scene.ended == [
-        (1.0, "held back: the server is in an unknown state"),
-        (2.0, "held back: the server is offline"),
+        (1.0, "held back: the server is running: not known, its status was not seen yet"),
+        (2.0, "held back: the server is running: no, it is offline"),
         (3.0, "done"),
     ]
 
@@ -335,7 +345,7 @@ def test_a_pause_that_is_not_needed_ends_the_run_well() -> None:
         (0.0, status("running")), (5.0, status("offline")), (8.0, status("starting"))
     )
 
-    assert (scene.waits(60).did, scene.ended) == ([], [(8.0, "done: the server is starting")])
+    assert (scene.waits(60).did, scene.ended) == ([], [(8.0, "done: it is starting")])
 
 
 def crashes(*moments: float) -> list[tuple[float, ServerMessage]]:
@@ -346,7 +356,7 @@ def crashes(*moments: float) -> list[tuple[float, ServerMessage]]:
     ]
 
 
-def test_pauses_grow_with_each_attempt_and_are_short_again_after_a_quiet_time() -> None:
+def test_pauses_grow_with_each_attempt_and_are_short_again_after_a_healthy_time() -> None:
     recipe = Recipe(
         "it",
         when=Crashed(),
@@ -356,7 +366,8 @@ def test_pauses_grow_with_each_attempt_and_are_short_again_after_a_quiet_time() 
             Notify("up"),
         ],
     )
-    scene = Scene(recipe).hears(*crashes(100, 200, 300, 400, 1100)).waits(5000)
+    healthy = [(460.0, status("running")), (1100.0, status("offline"))]
+    scene = Scene(recipe).hears(*crashes(100, 200, 300, 400), *healthy).waits(5000)
 
     assert scene.did == [
         (101, "notify attempt 1"),
@@ -367,21 +378,31 @@ def test_pauses_grow_with_each_attempt_and_are_short_again_after_a_quiet_time() 
         (335, "notify up"),
         (401, "notify attempt 4"),
         (435, "notify up"),
-        # 665 s after the last attempt.
+        # It ran for 640 s.
         (1101, "notify attempt 1"),
         (1110, "notify up"),
     ]
 
 
-def test_the_quiet_time_counts_from_the_attempt_to_the_crash() -> None:
+def test_healthy_is_only_who_runs_for_so_long() -> None:
     pause = Backoff(first_seconds=10, reset_after_seconds=600)
     recipe = Recipe("it", when=Crashed(), then=[Wait(seconds=pause), Notify("{attempt}")])
 
-    # The first attempt is at 110.
-    too_soon = Scene(recipe).hears(*crashes(100, 709)).waits(5000)
-    in_time = Scene(recipe).hears(*crashes(100, 710)).waits(5000)
+    def second(*later: tuple[float, str]) -> list[tuple[float, str]]:
+        heard = [(at, status(state)) for at, state in later]
+        return Scene(recipe).hears(*crashes(100), *heard).waits(9000).did[1:]
 
-    assert (too_soon.did[1:], in_time.did[1:]) == ([(729, "notify 2")], [(720, "notify 1")])
+    started_long = [(120, "starting"), (5000, "offline")]
+    ran = [(120.0, "running"), (720.0, "offline")]
+    ran_less = [(120.0, "running"), (719.0, "offline")]
+    stopped = [(120, "running"), (130, "stopping"), (140, "offline"), (150, "running"),
+               (160, "offline")]  # fmt: skip
+    assert [second(*one)[-1] for one in (started_long, ran, ran_less, stopped)] == [
+        (5020, "notify 2"),
+        (730, "notify 1"),
+        (739, "notify 2"),
+        (170, "notify 1"),
+    ]
 
 
 def test_a_pause_that_was_not_needed_is_no_attempt() -> None:
@@ -470,8 +491,9 @@ def test_nothing_is_woken_that_no_longer_waits() -> None:
 
 
 def restored(old: Scene, *recipes: Recipe, at: float) -> Scene:
-    scene = Scene(*recipes)
-    scene.take(scene.machine.restore(old.machine.save(), at=at), at)
+    scene = Scene(*recipes, linked=False)
+    assert scene.machine.restore(json.loads(json.dumps(old.machine.save()))) == []
+    scene.take(scene.machine.resume(at), at)
     return scene
 
 
@@ -484,7 +506,7 @@ def test_a_run_goes_on_where_it_was() -> None:
     assert restored(old, SLOW, at=60.0).waits(1000).did == [(101.0, "notify slow")]
 
 
-def test_a_run_of_a_recipe_that_was_changed_ends_and_the_others_go_on() -> None:
+def test_a_run_of_a_recipe_that_was_changed_ends_as_it_began() -> None:
     other = Recipe("other", when=Asked(), then=[Wait(seconds=50), Notify("other")])
     changed = Recipe("slow", when=Asked(), then=[Notify("now"), Wait(seconds=100), Notify("slow")])
     old = Scene(SLOW, other).asks(1.0, "slow").asks(1.0, "other")
@@ -492,11 +514,8 @@ def test_a_run_of_a_recipe_that_was_changed_ends_and_the_others_go_on() -> None:
     scene = restored(old, other, changed, at=20.0).waits(1000)
 
     assert (scene.did, scene.ended) == (
-        [(51.0, "notify other")],
-        [
-            (20.0, "failed: its recipe or its server was changed while it ran"),
-            (51.0, "done"),
-        ],
+        [(51.0, "notify other"), (101.0, "notify slow")],
+        [(51.0, "done"), (101.0, "done")],
     )
 
 
@@ -505,7 +524,11 @@ def test_what_was_due_while_nobody_was_there_is_not_made_up_for() -> None:
     recipe = Recipe("it", when=[Asked(), At("12:10"), Every(hours=1)], then=Notify("!"))
     old = Scene(recipe).waits(300.0)
 
-    assert [at for at, _ in restored(old, recipe, at=3500.0).waits(4000.0).did] == [3600.0]
+    scene = restored(old, recipe, at=3500.0)
+
+    scene.take(scene.machine.due(3500.0, now=3500.0), 3500.0)
+    assert [at for at, _ in scene.waits(4000.0).did] == [3600.0]
+    assert scene.traced("missed") == [(3500.0, "it was due 48 min 20 s ago: skipped")]
 
 
 def test_a_crash_that_was_settling_is_told_after_a_restart() -> None:

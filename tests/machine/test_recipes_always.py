@@ -15,13 +15,13 @@ from automate.machine.doing import Answer
 from automate.machine.recipes import RecipeMachine
 from automate.machine.stage import Manner
 from automate.recipe.conditions import ServerIs
+from automate.recipe.flow import Block, WaitUntil
 from automate.recipe.limits import AtMost
 from automate.recipe.recipe import Recipe
 from automate.recipe.steps import (
     Announce,
     Backoff,
     Backup,
-    Block,
     Call,
     Command,
     Fail,
@@ -31,16 +31,8 @@ from automate.recipe.steps import (
     Start,
     Stop,
     Wait,
-    WaitUntil,
 )
-from automate.recipe.triggers import (
-    At,
-    ConsoleLine,
-    Crashed,
-    Every,
-    FoundOffline,
-    StatusChanged,
-)
+from automate.recipe.triggers import At, ConsoleLine, Crashed, Every, FoundOffline, StatusChanged
 from automate.wire import messages as m
 from automate.wire.messages import PowerState
 from tests.machine.scenes import (
@@ -130,7 +122,7 @@ def _answered(call: int, answer: Answer) -> Happening:
 
 OTHERS: list[Happening] = [
     lambda machine, at: machine.linked("s", at),
-    lambda machine, at: machine.linked("s", at, asks_logs=False),
+    lambda machine, at: machine.linked("s", at),
     lambda machine, at: machine.unlinked("s", at),
     lambda machine, at: machine.blinded("s", at),
 ]

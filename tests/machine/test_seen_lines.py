@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automate.machine.seen_lines import SeenLines, missed
+from automate.machine.seen_lines import Heard, SeenLines, missed
 from automate.wire.codec import encode_server
 from automate.wire.messages import ConsoleOutput, PowerState, StatusChanged
 
@@ -82,6 +82,119 @@ def test_what_is_said_on_the_way_is_told_once() -> None:
     ]
 
     assert lines(told) == [DAEMON, "c", "d", "e", "f"]
+
+
+def verdicts(texts: Sequence[str]) -> list[tuple[str, float | None]]:
+    """Return each line with the moment since when it can have been said; `NOW` if it is live."""
+    missed = texts.missed if isinstance(texts, Heard) else {}
+    return [(line, missed.get(place, NOW)) for place, line in enumerate(lines(texts))]
+
+
+NOW = float("inf")
+
+
+def test_a_missed_line_knows_since_when() -> None:
+    """What was missed was said after what was seen before it."""
+    console = SeenLines()
+    console.logs_asked(0.0)
+    console.take(frames("ab"), 0.1)
+    history = console.tick(0.9)
+    console.take(frames("c"), 5.0)
+    console.logs_asked(10.0)
+    console.take(frames("abcd"), 10.1)
+    gap = console.tick(10.9)
+    console.take(frames("e"), 20.0)
+    console.logs_asked(30.0)
+    console.take(frames("bcdxeyz"), 30.1)
+
+    assert [verdicts(told) for told in (history, gap, console.tick(30.9))] == [
+        [("a", None), ("b", None)],
+        [("d", 5.0)],
+        [("x", 5.0), ("y", 20.0), ("z", 20.0)],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({0.1: "ab", 0.11: "c", 0.3: "x"}, {"abc": None, "x": NOW}),
+        ({0.01: "x", 0.3: "abcx"}, {"abc": None, "x": NOW}),
+        ({0.01: "x", 0.2: "y", 0.4: "axy", 0.5: "z"}, {"a": None, "xyz": NOW}),
+        ({0.29: "x", 0.3: "abcx"}, {"abcx": None}),
+        ({0.01: "x", 0.3: "abc"}, {"xabc": None}),
+        ({0.01: "x", 0.2: "y", 0.4: "abcy"}, {"xyabcy": None}),
+        ({0.01: "x", 0.3: "abxc"}, {"ab": None, "x": NOW, "c": 0.01}),
+        ({0.01: "x", 0.2: "y", 0.4: "axbyc"}, {"a": None, "x": NOW, "b": 0.01, "y": NOW, "c": 0.2}),
+        ({0.1: "ab", 0.3: "cdef"}, {"abcdef": None}),
+        ({0.1: "abc", 0.95: "x"}, {"abc": None, "x": NOW}),
+        ({0.95: "x"}, {"x": NOW}),
+    ],
+    ids=[
+        "said after the answer",
+        "said before a slow answer",
+        "before and after it",
+        "too near to it to be sure",
+        "said before it and not in it",
+        "not all of it in it",
+        "missed after what was said before it",
+        "missed between and after two of them",
+        "an answer in two parts",
+        "said later",
+        "no answer",
+    ],
+)
+def test_what_is_said_while_an_answer_is_awaited_is_news_where_that_is_sure(
+    said: dict[float, str], told: dict[str, float | None]
+) -> None:
+    console = SeenLines()
+    console.logs_asked(0.0)
+    heard = Heard()
+    for at, each in said.items():
+        heard.join(console.take(frames(each), at))
+    heard.join(console.tick(2.0))
+
+    assert verdicts(heard) == [(line, since) for each, since in told.items() for line in each]
+
+
+def test_a_line_that_repeats_itself_beside_a_short_answer_is_told_as_often() -> None:
+    """The answer is the first of the two: what was seen is in it."""
+    console = SeenLines()
+    console.take(frames("t"), 0.0)
+    console.logs_asked(10.0)
+    console.take(frames("t"), 10.01)
+    console.take(frames("t"), 10.4)
+
+    assert verdicts(console.tick(10.9)) == [("t", NOW)]
+
+
+def test_a_line_that_was_held_back_was_said_when_it_came() -> None:
+    console = SeenLines()
+    console.logs_asked(0.0)
+    for at, each in ((0.01, "x"), (0.3, "abcx"), (0.6, "z")):
+        console.take(frames(each), at)
+    console.take(frames("y"), 5.0)
+    console.logs_asked(10.0)
+    console.take(frames("abcx1z2y3"), 10.1)
+
+    assert verdicts(console.tick(10.9)) == [("1", 0.01), ("2", 0.6), ("3", 5.0)]
+
+
+def test_which_were_missed_is_known_beside_frames_of_other_kinds() -> None:
+    console = SeenLines()
+    console.logs_asked(0.0)
+    starting = encode_server(StatusChanged(PowerState.STARTING))
+    told = console.take([*frames([DAEMON, "a"]), starting, *frames("b")], 0.1)
+
+    assert verdicts(told) == [(DAEMON, NOW), ("a", None), ("starting", NOW), ("b", NOW)]
+
+
+def test_an_answer_is_not_longer_than_a_node_may_be_set_up_for() -> None:
+    console = SeenLines()
+    console.logs_asked(0.0)
+    told = console.take(frames([f"old {n}" for n in range(1000)]), 0.1)
+
+    assert {since for _, since in verdicts(told)} == {None}
+    assert (len(told), verdicts(console.take(frames("x"), 0.1))) == (1000, [("x", NOW)])
 
 
 def test_another_containers_lines_are_all_new() -> None:

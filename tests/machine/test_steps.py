@@ -8,18 +8,9 @@ from hypothesis import strategies as st
 
 from automate.machine.actions import CallPython, Send
 from automate.machine.stage import Manner
+from automate.recipe.flow import Block, Step, WaitUntil
 from automate.recipe.recipe import Recipe
-from automate.recipe.steps import (
-    Announce,
-    Backup,
-    Block,
-    Call,
-    Command,
-    Fail,
-    Notify,
-    Step,
-    WaitUntil,
-)
+from automate.recipe.steps import Announce, Backup, Call, Command, Fail, Notify
 from automate.recipe.triggers import Asked, ConsoleLine, StatusChanged
 from automate.wire.messages import SendCommand
 from tests.machine.scenes import Scene, backup_completed, line, status
@@ -150,8 +141,8 @@ def test_whatever_is_captured_a_command_is_one_line_or_is_not_sent(one: str, two
     )
     # The machine cleans lines before it matches them; here the match itself is handed over.
     scene = Scene(recipe)
-    scene.machine._fire("s", recipe, 1.0, 1.0, {"one": one, "two": two, "line": one + two})
-    scene.take(scene.machine._taken(), 1.0)
+    scene.machine._fire("s", recipe, 1.0, 1.0, {"one": one, "two": two, "line": one + two}, "")
+    scene.take(scene.machine._taken(1.0), 1.0)
 
     for command in commands(scene):
         assert len((command + "|").splitlines()) == 1
@@ -305,7 +296,12 @@ def test_a_function_is_called_with_what_texts_can_use() -> None:
     scene = begin(Call("my.function"), Notify("!"))
     (call,) = [one for _, one in scene.outputs if isinstance(one, CallPython)]
 
-    assert call.values == {"server": "arena", "server_id": "s", "recipe": "it", "attempt": "1"}
+    assert call.context.values == {
+        "server": "arena",
+        "server_id": "s",
+        "recipe": "it",
+        "attempt": "1",
+    }
     assert scene.answers(9.0).did == [(1.0, "call my.function"), (9.0, "notify !")]
 
 

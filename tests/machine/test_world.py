@@ -6,16 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automate.machine.world import (
+from automate.machine.occurrence import (
     BackupEnded,
     Changed,
+    ErrorReported,
     Fall,
     Fell,
     Found,
     LockConflict,
     Occurrence,
-    World,
 )
+from automate.machine.world import World
 from automate.recording.format import ServerFrame
 from automate.recording.reader import read_recording
 from automate.wire import messages as m
@@ -311,10 +312,12 @@ def test_the_stats_can_be_the_first_to_tell() -> None:
 # ---------------------------------------------------------------- other things
 
 
-def test_a_lock_conflict_is_told_and_other_errors_are_not() -> None:
-    other = m.DaemonErrorReported("Error Event [a1]: an unexpected error was encountered")
+def test_a_lock_conflict_is_told_apart_from_other_errors() -> None:
+    text = "Error Event [a1]: an unexpected error was encountered"
+    happened = told((1.0, locked()), (2.0, m.DaemonErrorReported(text)))
 
-    assert told((1.0, locked()), (2.0, other)) == [(1.0, LockConflict())]
+    assert [one for _, one in happened if not isinstance(one, ErrorReported)] == [LockConflict()]
+    assert happened[-1] == (2.0, ErrorReported(text))
 
 
 def test_ended_backups_are_remembered_but_not_for_ever() -> None:

@@ -27,7 +27,8 @@ from attrs import evolve, frozen
 from msgspec.structs import replace
 from trio.testing import MockClock
 
-from automate.engine.engine import Engine, Watcher, listener_of
+from automate.engine.engine import Engine, Watcher
+from automate.engine.listener import listener_of
 from automate.errors import AutomateError
 from automate.fake.network import memory_network
 from automate.fake.node import Replay, open_replay
