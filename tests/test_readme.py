@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = ["README.md", "docs/recipes.md"]
 # What can be run here as it stands; the others need a panel, or do not end.
 OFFLINE = ("check", "rehearse", "schema")
+NEEDS_MORE = ("run", "record", "replay", "fake", "trigger", "runs", "trace", "why")
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -85,10 +86,10 @@ def test_what_is_shown_of_a_replay_is_what_it_prints() -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [words for words, _ in CALLS if words[0] in ("run", "record", "replay", "fake")],
+    [words for words, _ in CALLS if words[0] in NEEDS_MORE],
     ids=" ".join,
 )
-def test_what_needs_a_panel_can_be_typed_like_that(words: list[str]) -> None:
+def test_what_needs_a_panel_or_a_journal_can_be_typed_like_that(words: list[str]) -> None:
     module = import_module(f"automate.cli.{words[0]}")
 
     assert module._parser().parse_args(words[1:])
