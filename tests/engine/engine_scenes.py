@@ -1,7 +1,7 @@
 """Sittings in virtual time: the real engine, sessions and panel client, against what is not."""
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,8 @@ from automate.cli.printer import Printer, display_names
 from automate.engine.engine import Engine, Outcome, Watcher
 from automate.engine.sitting import NoteTaker, keep, open_recorders, sessions_for
 from automate.errors import AutomateError
-from automate.fake.model.serving import Tenant, open_node
+from automate.fake.model.office import PanelSettings
+from automate.fake.model.serving import ServedNode, Tenant, open_node
 from automate.fake.network import memory_network
 from automate.fake.node import Replay, open_replay
 from automate.fake.signals import NoteKind
@@ -57,6 +58,11 @@ class Manner:
     folder: Path | None = None
     key: str | None = None
     later_seconds: float = 0
+    # What the key's user may do at a modelled node.
+    permissions: Sequence[str] = ("*",)
+    # What somebody else does at a modelled node meanwhile, and how its panel is set up.
+    meanwhile: Callable[[ServedNode], Awaitable[None]] | None = None
+    panel: PanelSettings | None = None
 
 
 @frozen
@@ -145,10 +151,19 @@ async def sit_at_a_node(
     unix_now = clock_from(EPOCH)
     async with AsyncExitStack() as stack:
         client = await _network(stack)
-        served = await stack.enter_async_context(open_node(tenants, wall_clock=unix_now, seed=1))
+        served = await stack.enter_async_context(
+            open_node(
+                tenants, wall_clock=unix_now, seed=1, permissions=how.permissions, panel=how.panel
+            )
+        )
         panel = Panel(served.panel_url, served.key, client=client)
         seats = [Seat(panel, await panel.server(server)) for server in served.servers]
-        return await _sit(recipes, seats, how, unix_now)
+        async with trio.open_nursery() as nursery:
+            if how.meanwhile is not None:
+                nursery.start_soon(how.meanwhile, served)
+            sitting = await _sit(recipes, seats, how, unix_now)
+            nursery.cancel_scope.cancel()
+        return sitting
 
 
 async def _network(stack: AsyncExitStack) -> httpx.AsyncClient:
