@@ -71,7 +71,7 @@ def _print(runs: "Sequence[PastRun]", *, is_kept: bool) -> None:
     columns = [
         [str(one.id) for one in runs],
         [local(one.began) for one in runs],
-        [short(one.server_name or one.server, _LONGEST_SERVER) for one in runs],
+        [short(one.server_name or one.server[:8], _LONGEST_SERVER) for one in runs],
         [short(one.recipe, _LONGEST_RECIPE) for one in runs],
     ]
     widths = [max(map(len, column)) for column in columns]

@@ -21,8 +21,12 @@ _LOOK_EACH_SECONDS: Final = 0.1
 _UNHEARD_LOOKS: Final = 100
 
 
-def run(words: Sequence[str]) -> int:
-    """Run the command and return its exit code."""
+def _pause() -> None:
+    time.sleep(_LOOK_EACH_SECONDS)
+
+
+def run(words: Sequence[str], *, pause: Callable[[], object] = _pause) -> int:
+    """Run the command and return its exit code; *pause* is called between two looks."""
     arguments = _parser().parse_args(words)
     from automate.engine.asking import open_requests, whom_to_ask
     from automate.engine.clock import utc_now
@@ -33,7 +37,7 @@ def run(words: Sequence[str]) -> int:
         now = utc_now()
         for server in servers:
             requests.ask(recipe, server, now=now)
-        replies = _wait(requests, path, pause=lambda: time.sleep(_LOOK_EACH_SECONDS))
+        replies = _wait(requests, path, pause=pause)
     return _tell(recipe, servers, replies)
 
 

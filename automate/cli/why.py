@@ -52,8 +52,10 @@ def run(words: Sequence[str]) -> int:
             _print_json(answer)
         return 0
     print(plain(recipe))
-    if not (is_kept and is_at_work):
-        print("  is not at work: " + ("its file is gone" if is_kept else "automate is not running"))
+    if not is_kept:
+        print("  is not at work: automate is not running")
+    elif not is_at_work:
+        print("  is not at work: the running automate has no such recipe")
     for answer in answers:
         _print(answer, since=since, is_kept=is_kept)
     return 0

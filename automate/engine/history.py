@@ -239,11 +239,20 @@ class History:
 
     def next_due(self, recipe: str, server: str) -> datetime | None:
         """Return when a schedule of *recipe* is due next; ``None`` if it has none."""
-        row = self._connection.execute(
-            "SELECT value FROM state WHERE part = ?", (f"server:{server}",)
-        ).fetchone()
-        moments = _due(None if row is None else json.loads(row[0]), recipe)
-        return self.origin + timedelta(seconds=min(moments)) if moments else None
+        moments = _due(self._part(f"server:{server}"), recipe)
+        return self._counted_from + timedelta(seconds=min(moments)) if moments else None
+
+    @property
+    def _counted_from(self) -> datetime:
+        """What the state's moments count from: it moves where the clock was set back."""
+        match self._part("machine"):
+            case {"origin": str(origin)}:
+                return datetime.fromisoformat(origin)
+        return self.origin
+
+    def _part(self, name: str) -> Any:
+        row = self._connection.execute("SELECT value FROM state WHERE part = ?", (name,)).fetchone()
+        return None if row is None else json.loads(row[0])
 
     def _described(self, key: str, default: Any) -> Any:
         return json.loads(self._meta[key]) if key in self._meta else default

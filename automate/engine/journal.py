@@ -46,9 +46,8 @@ class Request:
 class Journal(Protocol):
     """What the engine needs of a journal.
 
-    Calls are short and never wait for anybody but the disk. They may come from any thread, but
-    one at a time. Each may raise `StateError` where the disk refuses; nothing of that call is
-    in the journal then.
+    Calls are short and wait for nobody but the disk; they may come from any thread. Each may
+    raise `StateError` where the disk refuses; nothing of that call is in the journal then.
     """
 
     @property

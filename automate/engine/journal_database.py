@@ -132,7 +132,8 @@ def _code(error: sqlite3.Error) -> int | None:
 def connect(path: Path) -> sqlite3.Connection:
     """Return a connection that can write to the journal at *path*, which is there.
 
-    It may be used from any thread, by one at a time: the engine may leave a slow disk to one.
+    It may be used from any thread, by one at a time (``check_same_thread`` is off): the engine
+    leaves a slow disk to a thread.
     """
     connection = _connect(path, "rw", _PATIENCE_SECONDS)
     try:
@@ -154,7 +155,8 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
     except sqlite3.OperationalError as error:
         connection.close()
         # SQLite wants to make two files beside it, where nobody can. So nobody writes, either.
-        if _code(error) != sqlite3.SQLITE_CANTOPEN or Path(f"{path}-wal").exists():
+        is_closed = _code(error) in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+        if not is_closed or Path(f"{path}-wal").exists():
             raise
         return _connect(path, "ro&immutable=1", _PATIENCE_SECONDS)
     except BaseException:
@@ -184,6 +186,10 @@ def make_file(path: Path) -> None:
         if not path.exists():
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         kind = path.stat().st_mode
+    except FileExistsError:
+        raise StateError(
+            f"{path}: its folder is no folder; name another file with --state FILE"
+        ) from None
     except OSError as error:
         raise StateError(
             f"{path}: the journal can't be written ({error.strerror}); check the name, the disk "

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -68,6 +69,8 @@ class SqliteJournal:
         self.path = path
         self.panel = panel
         self._lock = lock
+        # One connection is used by one thread at a time.
+        self._turn = Lock()
         self._warning: str | None = None
         self._names: dict[str, str] = {}
         self._notes_until_pruning = _NOTES_BETWEEN_PRUNINGS
@@ -75,17 +78,6 @@ class SqliteJournal:
             wrong = what_is_wrong(path)
             if wrong is not None:
                 self._warning = move_aside(path, wrong, now=now)
-            self._open(now)
-
-    def set_aside(self, reason: str, *, now: datetime) -> None:
-        """Go on with a new journal in the place of this one, which is kept under another name.
-
-        For a state that the machine does not understand any more; *reason* ends a sentence that
-        begins with the file's name, and becomes part of `warning`.
-        """
-        with database.told(self.path):
-            self._connection.close()
-            self._warning = move_aside(self.path, reason, now=now)
             self._open(now)
 
     # ------------------------------------------------------------ what a journal does
@@ -102,7 +94,7 @@ class SqliteJournal:
 
     def saved(self) -> dict[str, Any]:
         """Return all parts of the state."""
-        with database.told(self.path):
+        with self._turn, database.told(self.path):
             return database.read_state(self._connection)
 
     def write(
@@ -150,10 +142,19 @@ class SqliteJournal:
         self._names = dict(servers)
 
     def take_requests(self) -> list[Request]:
-        """Return the requests that were not taken before; a few microseconds if there are none."""
-        with database.told(self.path):
-            if self._connection.execute(f"SELECT 1 {_OPEN_REQUESTS} LIMIT 1").fetchone() is None:
-                return []
+        """Return the requests that were not taken before; a few microseconds if there are none.
+
+        None, too, while another thread is writing: nobody waits here for a slow disk.
+        """
+        if not self._turn.acquire(blocking=False):
+            return []
+        try:
+            with database.told(self.path):
+                found = self._connection.execute(f"SELECT 1 {_OPEN_REQUESTS} LIMIT 1").fetchone()
+        finally:
+            self._turn.release()
+        if found is None:
+            return []
         # Looked up within the transaction: who asked may take it back at any moment.
         with self._transaction() as connection:
             rows = connection.execute(
@@ -228,7 +229,7 @@ class SqliteJournal:
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """Have all that is done within, or nothing."""
         connection = self._connection
-        with database.told(self.path):
+        with self._turn, database.told(self.path):
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection

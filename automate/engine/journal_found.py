@@ -7,7 +7,7 @@ alone and refused.
 import json
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -85,11 +85,14 @@ def move_aside(path: Path, reason: str, *, now: datetime) -> str:
     """
     aside = next(one for one in _names_aside(path, now) if not one.exists())
     try:
-        # SQLite keeps two files beside it, and needs them to mend it. The file itself comes
-        # first: killed in between, what is left of an empty one's is thrown away by SQLite.
-        for ending in ("", "-wal", "-shm"):
-            with suppress(FileNotFoundError):
-                Path(f"{path}{ending}").rename(f"{aside}{ending}")
+        # What is not yet in the file itself is in its log. The file comes first: killed in
+        # between, the log is left beside an empty file, and SQLite throws such a log away.
+        path.rename(aside)
+        wal = Path(f"{path}-wal")
+        if wal.exists() and wal.stat().st_size:
+            wal.rename(f"{aside}-wal")
+        for index in (wal, Path(f"{path}-shm")):
+            index.unlink(missing_ok=True)
     except OSError as error:
         raise StateError(
             f"{path}: the journal {reason}, and can't be renamed ({error.strerror}); move it "

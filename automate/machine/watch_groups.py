@@ -39,7 +39,7 @@ def take(
     told: Sequence[Sequence[Firing]],
     at: float,
     *,
-    after_gap: bool = False,
+    after_gap: bool,
 ) -> Told:
     """Return what fires now that the parts *told* this, each for itself.
 
@@ -48,9 +48,11 @@ def take(
     match trigger:
         case NotFollowedBy():
             first, second = told
-            # The second first: what is both does not follow itself.
-            changed = [_follow(trigger, state, one, at, after_gap=after_gap) for one in second]
+            # In this order: what is both does not follow itself.
+            changed = [_follow(trigger, state, one, after_gap=after_gap) for one in second]
             changed += [_expect(trigger, state, one) for one in first]
+            if late := _late_seconds(trigger.first):
+                changed += [_keep(trigger, state, one, at - late) for one in second]
             state.until = _until(trigger, state, at)
             return (), any(changed)
         case Times():
@@ -221,29 +223,32 @@ def _patience_seconds(trigger: NotFollowedBy) -> float:
     return trigger.seconds + _late_seconds(trigger.second)
 
 
-def _follow(
-    trigger: NotFollowedBy, state: WatchState, second: Firing, at: float, *, after_gap: bool
-) -> bool:
+def _follow(trigger: NotFollowedBy, state: WatchState, second: Firing, *, after_gap: bool) -> bool:
     key = _key(trigger.per, second)
-    late = _late_seconds(trigger.first)
-    if late:
-        _drop_old(state.followed, lambda moment: moment < at - late)
-        state.followed.pop(key, None)
-        state.followed[key] = second.moment
     group = state.groups.get(key)
     if group is None:
-        return bool(late)
+        return False
     begun = group.moments[0]
     is_followed = after_gap or begun <= second.moment < begun + trigger.seconds
     if is_followed:
         del state.groups[key]
-    return is_followed or bool(late)
+    return is_followed
+
+
+def _keep(trigger: NotFollowedBy, state: WatchState, second: Firing, since: float) -> bool:
+    """Remember *second* for a first that happened before it, and will be told after it."""
+    key = _key(trigger.per, second)
+    state.followed.pop(key, None)
+    _drop_old(state.followed, lambda moment: moment < since)
+    state.followed[key] = second.moment
+    return True
 
 
 def _expect(trigger: NotFollowedBy, state: WatchState, first: Firing) -> bool:
     key = _key(trigger.per, first)
     followed = state.followed.get(key)
-    is_followed = followed is not None and first.moment < followed < first.moment + trigger.seconds
+    # Of two things at one moment nobody knows which was the first: an alarm needs more.
+    is_followed = followed is not None and 0 <= followed - first.moment < trigger.seconds
     if key in state.groups or is_followed:
         return False
     _drop_old(state.groups, lambda old: False)

@@ -1,10 +1,13 @@
 """An evening to be written into a journal: two servers, some runs, some that did not come about."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from automate.engine.asking import open_requests
 from automate.engine.journal import Note
@@ -36,6 +39,18 @@ def note(
     """Return what was decided at a moment of the evening."""
     traced = Traced(server=server, recipe=recipe, run=run, what=what, detail=detail, step=step)
     return Note(at(seconds), traced)
+
+
+@contextmanager
+def in_berlin() -> Iterator[None]:
+    """Be in a zone that is an hour ahead of the journal's UTC."""
+    if not hasattr(time, "tzset"):
+        pytest.skip("the zone can't be set on this system")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 @contextmanager

@@ -118,15 +118,16 @@ def test_a_request_is_taken_once(life: Any) -> None:
 
 
 def test_the_end_of_its_run_answers_a_request(life: Any) -> None:
-    id = life.ask("announce", ARENA)
+    first, second = life.ask("announce", ARENA), life.ask("announce", LOBBY)
     life.journal.take_requests()
 
-    life.journal.write({"run:5": {}}, [note(1, "triggered", run=5)], begun={id: 5})
-    before = life.answer(id)
+    life.journal.write({"run:5": {}}, [note(1, "triggered", run=5)], begun={first: 5, second: 6})
+    before = life.answer(first)
     life.journal.write({"run:5": None}, [note(2, "failed", "it rained", run=5)])
 
     assert before == Answered(5, None, "")
-    assert life.answer(id) == Answered(5, "failed", "it rained")
+    assert life.answer(first) == Answered(5, "failed", "it rained")
+    assert life.answer(second) == Answered(6, None, "")
 
 
 def test_a_run_that_is_over_at_once_answers_at_once(life: Any) -> None:
@@ -188,6 +189,11 @@ def killed_at(moment: int) -> Callable[[int], None]:
     return on_write
 
 
+def write_three(journal: MemoryJournal) -> None:
+    for n in (1, 2, 3):
+        journal.write({"n": n})
+
+
 @pytest.mark.parametrize(
     ("moment", "found"),
     [(0, {}), (1, {"n": 1}), (2, {"n": 1}), (3, {"n": 2}), (4, {"n": 2})],
@@ -197,8 +203,7 @@ def test_a_memory_journal_can_be_killed_before_and_after_each_write(
 ) -> None:
     journal = MemoryJournal(ORIGIN, on_write=killed_at(moment))
     with pytest.raises(Killed):
-        for n in (1, 2, 3):
-            journal.write({"n": n})
+        write_three(journal)
 
     # What a dying task still does reaches nothing.
     for call in (

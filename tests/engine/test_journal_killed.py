@@ -14,7 +14,7 @@ from tests.engine.journal_scenes import ARENA, kept
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
-WRITES = 6
+WRITES = 4
 
 # Each statement that SQLite begins is a moment to be killed at. A fork is cheaper than a process.
 SWEEP = f"""
@@ -43,7 +43,8 @@ def live(path, moment):
     sqlite3.connect = connect_counted
     with kept(path) as journal:
         for n in range(1, {WRITES} + 1):
-            notes = [note(n, "triggered", run=n), note(n, "held back", str(n)), note(n, "done", run=n)]
+            said = [("triggered", "", n), ("held back", str(n), None), ("done", "", n)]
+            notes = [note(n, what, detail, run=run) for what, detail, run in said]
             journal.write({{"machine": n, "run:1": None if n % 2 else n}}, notes)
 
 
@@ -63,8 +64,9 @@ from pathlib import Path
 from tests.engine.journal_scenes import ARENA, kept, note
 
 with kept(Path("j.sqlite")) as journal:
-    for n in count(1):
-        parts = {"machine": {"n": n}, f"server:{ARENA}": {"n": n}, f"run:{n}": {}, f"run:{n-1}": None}
+    for n in count(journal.saved().get("machine", {"n": 0})["n"] + 1):
+        parts = {"machine": {"n": n}, f"server:{ARENA}": {"n": n}}
+        parts |= {f"run:{n}": {}, f"run:{n - 1}": None}
         journal.write(parts, [note(n, "triggered", run=n), note(n, "done", run=n)])
         print(n, flush=True)
 """
@@ -114,7 +116,6 @@ def read(path: Path) -> tuple[int, Mapping[str, Any], int, int]:
 
 def test_killed_while_it_writes_for_ever(tmp_path: Path, root: Path) -> None:
     """By its own pid, with a reader before anybody else has opened the file."""
-    told = 0
     for lines in (1, 40, 160):
         with subprocess.Popen(
             [sys.executable, "-c", FOR_EVER],

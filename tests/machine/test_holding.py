@@ -75,7 +75,7 @@ VIEW = evolve(
         (
             ReadingIs("memory_bytes", at_least=4 * GIB),
             False,
-            "memory_bytes is at least 4.29497e+09: no, it is 3221225472",
+            "memory_bytes is at least 4294967296: no, it is 3221225472",
         ),
         (
             ReadingIs("cpu_percent", at_least_percent=1),
@@ -88,6 +88,7 @@ VIEW = evolve(
             "uptime_seconds is at least 1: not known, the statistics do not have it",
         ),
         (PlayersOnline(at_most=0), False, "nobody is online: no, 2 are online"),
+        (PlayersOnline(at_most=2), True, "at most 2 players are online: yes, 2 are online"),
         (PlayersOnline(at_least=2), True, "at least 2 players are online: yes, 2 are online"),
         (
             PlayersOnline(at_least=3, at_most=9),

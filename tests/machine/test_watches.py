@@ -114,6 +114,7 @@ def test_what_happens_is_told_with_what_is_known_of_it(
 
     assert watched.fired == fired
     assert watched.told_at == watched.moments
+    assert watched.written == 0
 
 
 @pytest.mark.parametrize(
@@ -205,6 +206,16 @@ def test_after_a_gap_a_status_lasts_from_when_it_is_seen_again() -> None:
     assert watched.moments == [560]
     watched.at(1000, o.Unlinked(), o.Linked(), found("offline", was="offline")).waits(2000)
     assert watched.moments == [560]
+
+
+def test_of_several_gaps_each_is_one() -> None:
+    stuck, lasting = Watched(t.Stuck(for_seconds=60)), Watched(EMPTY_FOR_A_MINUTE)
+    for watched, was, to in ((stuck, "offline", "starting"), (lasting, "running", "offline")):
+        watched.at(10, became(was, to))
+        for at in (20, 40):
+            watched.at(at, o.Unlinked()).at(at + 10, o.Linked(), found(to, was=to))
+        watched.at(60, o.Unlinked()).waits(500)
+        assert (watched.fired, watched.wants) == ([], None)
 
 
 def test_after_a_gap_another_status_ends_it() -> None:

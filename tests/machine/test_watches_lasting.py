@@ -64,6 +64,8 @@ def test_after_automate_was_down_a_silence_begins_anew() -> None:
 
     watched.at(200, o.Linked(), found("running", was="running")).waits(300)
     assert watched.moments == [260]
+    watched.sleeps(310, unlinks=False)
+    assert watched.wants is None
 
 
 def test_whoever_begins_to_listen_counts_from_then() -> None:
@@ -262,6 +264,17 @@ def test_the_first_report_says_what_became_of_it_while_automate_was_down(
 
     watched.at(reported_at, o.Linked(), uses(cpu_percent=number)).waits(100)
     assert watched.moments == moments
+
+
+@pytest.mark.parametrize("numbers", [[95], [50, 95]], ids=["goes on", "begins anew"])
+def test_a_gap_after_automate_was_down_is_one_like_any_other(numbers: list[float]) -> None:
+    lasting = ReadingAbove("cpu_percent", number=90, for_seconds=10)
+    watched = Watched(lasting).at(1, uses(cpu_percent=95)).sleeps(4).at(5, o.Linked())
+    for number in numbers:
+        watched.at(6, uses(cpu_percent=number))
+
+    assert watched.wants is not None
+    assert watched.at(7, o.Unlinked()).wants is None
 
 
 def test_what_was_told_is_remembered_while_automate_is_down() -> None:

@@ -91,8 +91,8 @@ def test_texts_get_what_was_said_last_within_the_time() -> None:
     assert hears(twice, (0, "x1"), (5, "y1")).fired == [
         (5, {"line": "y1", "first": "x1", "second": "y1"})
     ]
-    assert hears(twice, (0, "x1"), (15, "y1"), (16, "y2")).fired == [
-        (16, {"line": "y2", "second": "y2"})
+    assert hears(twice, (0, "x1"), (10, "y1"), (10, "y2")).fired == [
+        (10, {"line": "y2", "second": "y2"})
     ]
 
 
@@ -155,6 +155,11 @@ def test_while_one_is_waited_for_another_changes_nothing() -> None:
     assert hears(ALONE, (0, "a1"), (5, "a2"), (6, "b"), (7, "a3")).moments == [17]
 
 
+def test_nothing_is_written_down_for_what_changes_nothing() -> None:
+    assert hears(ALONE, (0, "b"), (5, "x"), (6, "b")).written == 0
+    assert hears(ALONE, (0, "a"), (5, "a"), (6, "x")).written == 1
+
+
 def test_what_is_both_does_not_follow_itself() -> None:
     assert hears(ALONE, (0, "ab")).moments == [10]
     assert hears(ALONE, (0, "a"), (5, "ab")).moments == [15]
@@ -181,6 +186,8 @@ def test_a_crash_that_was_answered_before_it_was_told_is_followed() -> None:
 
     assert restarted.at(6, crashed(5)).waits(500).moments == []
     assert given_up.at(6, crashed(5)).waits(500).moments == [65]
+    at_once = Watched(BACK).at(5, became("running", "offline"), became("offline", "starting"))
+    assert at_once.at(6, crashed(5)).waits(500).moments == []
 
 
 def test_a_crash_that_follows_may_be_told_after_the_time_is_over() -> None:
@@ -191,6 +198,34 @@ def test_a_crash_that_follows_may_be_told_after_the_time_is_over() -> None:
     assert (survived.moments, survived.told_at) == ([10], [11])
     before = Watched(survives).at(5.5, said("a")).at(6, crashed(5)).waits(60)
     assert before.moments == [15.5]
+
+
+def test_what_lasts_just_until_the_time_is_over_is_too_late() -> None:
+    either = NotFollowedBy(A, Stuck(for_seconds=10), seconds=10)
+
+    assert Watched(either).at(0, found("starting"), said("a")).waits(60).moments == [10]
+
+
+def test_each_is_told_in_its_time_although_it_began_out_of_order() -> None:
+    crash_or_line = NotFollowedBy(AnyOf(Crashed(), A), B, seconds=10, per="who")
+    watched = Watched(crash_or_line).at(5.5, said("a1")).at(6, crashed(5)).waits(60)
+    assert watched.told_at == [15, 15.5]
+
+    alone = NotFollowedBy(A, B, seconds=10, per="who")
+    nested = NotFollowedBy(AnyOf(ConsoleLine("c(?P<who>.)"), alone), B, seconds=20, per="who")
+    watched = Watched(nested).at(0, said("a1")).at(5, o.Unlinked()).waits(100)
+    watched.at(100, o.Linked(), said("c2"), found("running")).waits(500)
+    assert (watched.moments, watched.told_at) == ([30, 120], [100, 120])
+
+
+def test_a_change_in_a_gap_counts_only_as_what_follows() -> None:
+    down = StatusChanged(to="offline")
+    gap = found("offline", was="running")
+
+    assert Watched(NotFollowedBy(down, B, seconds=10)).at(1, gap).waits(60).fired == []
+    both = AllWithin(FoundOffline(), down, seconds=10)
+    assert Watched(both).at(1, gap).fired == []
+    assert Watched(both, awaited=True).at(1, gap).moments == [1]
 
 
 def test_a_crash_whose_time_was_over_before_it_was_told_is_told_at_once() -> None:

@@ -128,6 +128,8 @@ class Watched:
         self.forgets = forgets
         self.awaited = awaited
         self.told: list[tuple[float, Firing]] = []
+        # How often there was something to write down.
+        self.written = 0
 
     # ------------------------------------------------------------ what happens
 
@@ -153,11 +155,11 @@ class Watched:
         """Let something happen of which there is so much that nobody looks at each."""
         feed(self.trigger, self.state, occurrence, at, self.view)
 
-    def sleeps(self, until: float) -> "Watched":
+    def sleeps(self, until: float, *, unlinks: bool = True) -> "Watched":
         """Let automate end, and begin again at *until*, with no connection yet."""
         self.state = _written_and_read(self.state)
         on_restored(self.trigger, self.state, until)
-        return self.at(until, o.Unlinked())
+        return self.at(until, *([o.Unlinked()] if unlinks else []))
 
     # ------------------------------------------------------------ what came of it
 
@@ -192,10 +194,13 @@ class Watched:
             # Whoever is told that nothing changed neither writes it down nor sets a timer.
             assert cattrs.unstructure(self.state) == before
             assert self.wants == wanted
+        self.written += changed
         return list(fired)
 
     def _due(self, at: float) -> list[Firing]:
-        fired, _ = due(self.trigger, self.state, at, self.view)
+        fired, changed = due(self.trigger, self.state, at, self.view)
+        # That it was told must not be forgotten.
+        assert changed or not fired
         return list(fired)
 
     def _take(self, at: float, happens: Callable[[], list[Firing]]) -> None:
