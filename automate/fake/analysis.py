@@ -3,13 +3,13 @@
 It is decided once, before anything is played, by the rules of RECORDING.md ("Replaying").
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from attrs import define, field
+from attrs import define, evolve, field
 
+from automate.fake.framing import ABNORMAL
 from automate.fake.script import (
-    ABNORMAL,
     AnswerFrame,
     AuthQuestion,
     Back,
@@ -18,12 +18,11 @@ from automate.fake.script import (
     Kind,
     Loss,
     PanelAnswered,
-    Push,
     Script,
-    Step,
     call_content,
     frame_content,
 )
+from automate.fake.steps import Steps
 from automate.recording.format import ClientFrame, Entry, PanelCall, ServerFrame, Transport
 from automate.wire import messages as m
 from automate.wire.console import daemon_line
@@ -45,7 +44,6 @@ class _Reader:
     """A recording under examination; entries are known by their index."""
 
     entries: Sequence[Entry]
-    messages: list[m.ServerMessage | None] = field(init=False)
     # Each question by its entry, and the entries of its answer, which may be none.
     asked: dict[int, tuple[Kind, int]] = field(factory=dict)
     answers: dict[tuple[Kind, int], list[int]] = field(factory=dict)
@@ -53,11 +51,6 @@ class _Reader:
     taken: dict[int, tuple[Kind, int] | None] = field(factory=dict)
     # The `auth success` frames that a status follows by itself.
     bringing: set[int] = field(factory=set)
-
-    def __attrs_post_init__(self) -> None:
-        self.messages = [
-            entry.message if isinstance(entry, ServerFrame) else None for entry in self.entries
-        ]
 
     def after(self, index: int, seconds: float) -> Iterable[tuple[int, m.ServerMessage, float]]:
         """Return what the server said on the same connection within *seconds* of *index*."""
@@ -69,9 +62,8 @@ class _Reader:
                 return
             if isinstance(entry, Transport) and entry.what in ("opened", "closed"):
                 return
-            message = self.messages[later]
-            if message is not None and later not in self.taken:
-                yield later, message, passed
+            if isinstance(entry, ServerFrame) and later not in self.taken:
+                yield later, entry.message, passed
 
     def mark_pushed_stats(self) -> None:
         """Set apart the stats that follow a connection's first `auth success` by themselves.
@@ -83,7 +75,7 @@ class _Reader:
         for index, entry in enumerate(self.entries):
             if isinstance(entry, Transport) and entry.what == "opened":
                 fresh = True
-            if not (fresh and isinstance(self.messages[index], m.AuthSucceeded)):
+            if not (fresh and isinstance(_said(entry), m.AuthSucceeded)):
                 continue
             fresh = False
             status = None
@@ -100,8 +92,7 @@ class _Reader:
         numbers = dict.fromkeys(Kind, 0)
         offline = False
         for index, entry in enumerate(self.entries):
-            message = self.messages[index]
-            if isinstance(message, m.StatusChanged):
+            if isinstance(message := _said(entry), m.StatusChanged):
                 offline = message.status is m.PowerState.OFFLINE
             if not (isinstance(entry, ClientFrame) and entry.event in list(Kind)):
                 continue
@@ -157,22 +148,33 @@ class _Reader:
                 last = passed
         return run
 
-    def step(self, index: int, entry: ServerFrame, message: m.ServerMessage) -> Step:
-        """Return what the replay does with this frame."""
+    def answer(self, index: int, entry: ServerFrame) -> AnswerFrame | None:
+        """Return the frame as an answer, ``None`` where nobody asked."""
         question = self.taken.get(index)
         if question is None:
-            return Push(at=entry.t, text=entry.frame, message=message)
+            return None
         frames = self.answers[question]
         return AnswerFrame(
             at=entry.t,
             text=entry.frame,
-            message=message,
+            message=entry.message,
             kind=question[0],
             number=question[1],
             is_first=index == frames[0],
             is_last=index == frames[-1],
             brings_status=index in self.bringing,
         )
+
+
+# Of all frames few say what is looked for here, and to understand one takes time.
+_LOOKED_FOR: Final = (m.AuthSucceeded.event, m.StatusChanged.event)
+
+
+def _said(entry: Entry) -> m.ServerMessage | None:
+    """Return what the server said, if that may be an `auth success` or a `status`."""
+    if isinstance(entry, ServerFrame) and entry.event in _LOOKED_FOR:
+        return entry.message
+    return None
 
 
 def _answers_auth(said: m.ServerMessage) -> bool:
@@ -188,78 +190,80 @@ def _answers_auth(said: m.ServerMessage) -> bool:
             return False
 
 
-def read_script(entries: Iterable[Entry], *, server: str) -> Script:
+def read_script(entries: Sequence[Entry], *, server: str) -> Script:
     """Return the script of the recording with these *entries*, of the server with this uuid."""
-    reader = _Reader(list(entries))
+    reader = _Reader(entries)
     reader.mark_pushed_stats()
     reader.find_answers()
-    deeds = _find_deeds(reader.entries, server)
-    steps: list[Step] = []
-    positions: list[tuple[float, int]] = []
+    # Read once: whoever looks for a call looks for this very one.
+    calls = {index: entry for index, entry in enumerate(entries) if isinstance(entry, PanelCall)}
+    deeds = _find_deeds(entries, calls, server)
+    steps = Steps(entries)
+    auths: list[AuthQuestion] = []
     lost = waiting = False
-    for index, entry in enumerate(reader.entries):
-        steps += deeds.get(index, [])
-        message = reader.messages[index]
+    for index, entry in enumerate(entries):
+        steps.add(*deeds.get(index, []))
         match entry:
-            case ServerFrame() if message is not None:
-                steps.append(reader.step(index, entry, message))
+            case ServerFrame():
+                answer = reader.answer(index, entry)
+                if answer is None:
+                    steps.add_push(index)
+                else:
+                    steps.add(answer)
             case PanelCall(t=at):
-                steps.append(PanelAnswered(at=at, call=entry))
+                steps.add(PanelAnswered(at=at, call=calls[index]))
             case Transport(t=at, what="closed", by="server") if not lost:
                 lost, waiting = True, False
-                steps.append(Loss(at=at, code=entry.code or ABNORMAL, reason=entry.reason or ""))
+                steps.add(Loss(at=at, code=entry.code or ABNORMAL, reason=entry.reason or ""))
             case Transport(t=at, what="opened") if lost:
                 lost, waiting = False, True
-                steps.append(Back(at=at))
+                steps.add(Back(at=at))
             case ClientFrame(t=at, event="auth"):
                 if waiting:
                     waiting = False
                     question = reader.asked[index]
                     answered = bool(reader.answers[question])
-                    steps.append(Gate(at=at, number=question[1], is_answered=answered))
-                positions.append((at, len(steps)))
-    return _assemble(server, steps, positions, reader.entries)
+                    steps.add(Gate(at=at, number=question[1], is_answered=answered))
+                auths.append(AuthQuestion(at=at, position=len(steps), answer=None))
+    return _assemble(server, steps, auths, calls.values())
 
 
 def _assemble(
-    server: str,
-    steps: list[Step],
-    positions: list[tuple[float, int]],
-    entries: Sequence[Entry],
+    server: str, steps: Steps, auths: Sequence[AuthQuestion], calls: Iterable[PanelCall]
 ) -> Script:
+    landmarks = list(steps.landmarks())
     answers = {
         step.number: step
-        for step in steps
+        for step in landmarks
         if isinstance(step, AnswerFrame) and step.kind is Kind.AUTH
     }
-    auths = [
-        AuthQuestion(at=at, position=position, answer=answers.get(number))
-        for number, (at, position) in enumerate(positions, 1)
-    ]
-    deeds = [step for step in steps if isinstance(step, Deed)]
+    deeds = [step for step in landmarks if isinstance(step, Deed)]
     return Script(
         server=server,
-        steps=tuple(steps),
-        auths=tuple(auths),
+        steps=steps,
+        auths=tuple(
+            evolve(auth, answer=answers.get(number)) for number, auth in enumerate(auths, 1)
+        ),
         deeds=tuple(sorted(deeds, key=lambda deed: deed.number)),
-        calls=tuple(entry for entry in entries if isinstance(entry, PanelCall)),
+        calls=tuple(calls),
     )
 
 
-def _find_deeds(entries: Sequence[Entry], server: str) -> dict[int, list[Deed]]:
+def _find_deeds(
+    entries: Sequence[Entry], calls: Mapping[int, PanelCall], server: str
+) -> dict[int, list[Deed]]:
     """Return the deeds by the index of the entry they come before; numbered as recorded."""
     deeds: dict[int, list[Deed]] = {}
     number = 0
     for index, entry in enumerate(entries):
-        content, call, place, at = None, None, index, entry.t
+        content, call, place, at = None, calls.get(index), index, entry.t
         if isinstance(entry, ClientFrame):
             content = frame_content(entry.event, entry.args)
-        elif isinstance(entry, PanelCall):
-            content = call_content(entry.method, entry.path, entry.request, server=server)
-            call = entry
+        elif call is not None:
+            content = call_content(call.method, call.path, call.request, server=server)
             # It is written when its answer came; what the server said in between (a small
             # backup is complete before the panel answers, PROBED 7.1) already followed from it.
-            asked = entry.t - (entry.seconds or 0.0)
+            asked = call.t - (call.seconds or 0.0)
             while place and _is_later_frame(entries[place - 1], asked):
                 place, at = place - 1, asked
         if content is not None:

@@ -18,9 +18,16 @@ class Client:
     number: int
     scope: trio.CancelScope
     line: Line
+    # Where it came to, which tells whose it is.
+    path: str = ""
+    # Whether its messages come compressed.
+    is_deflated: bool = False
     # Whether it was ever sent anything; whoever only connected sets no pace.
     is_reader: bool = False
     missed: int = 0
+    # How much of what was sent the network has not taken yet, and whether that is too much.
+    unsent_bytes: int = 0
+    is_stalled: bool = False
     # The wall clock's moment after which its token is no good, where somebody looks at that.
     token_ends_at: float | None = None
     _plans: list[tuple[float, int, Planned]] = field(factory=list)
@@ -48,8 +55,14 @@ class Client:
     def _plan(self, plans: Iterable[Planned]) -> None:
         for planned in plans:
             self._planned += 1
+            if isinstance(planned.what, str):
+                self.unsent_bytes += len(planned.what)
             heapq.heappush(self._plans, (planned.at, self._planned, planned))
         self._filled.set()
+
+    def wrote(self, text: str) -> None:
+        """Take note that the network has taken *text*."""
+        self.unsent_bytes -= len(text)
 
     async def next(self) -> str | Silence | End:
         """Wait for what is to be done next, and return it."""

@@ -100,7 +100,8 @@ class Conversation:
         for socket in sockets:
             self.leave(socket)
         self.has_knocked = False
-        gate = next((step for step in self._reel.ahead if isinstance(step, Gate | Loss)), None)
+        landmarks = self._reel.landmarks_ahead
+        gate = next((step for step in landmarks if isinstance(step, Gate | Loss)), None)
         if isinstance(gate, Gate):
             # The tape will wait for this very auth: what nobody asked for until now is past.
             self._gate = gate

@@ -13,7 +13,7 @@ import msgspec
 import trio
 from attrs import evolve, field, frozen
 
-__all__ = ["HangUp", "Request", "Response", "RewoundStream", "SwitchProtocol", "serve_http"]
+__all__ = ["HangUp", "Request", "Response", "SwitchProtocol", "Switched", "serve_http"]
 
 _HEAD_LIMIT_BYTES: Final = 65536
 # A panel takes files over other ways; no call of ours is nearly as long.
@@ -52,64 +52,36 @@ class HangUp:
     """The connection is to be closed without an answer."""
 
 
-@frozen
+@frozen(kw_only=True)
 class SwitchProtocol:
-    """The connection is to be handed over; *head* is what its new reader reads first."""
+    """The connection is to be handed over, once it was told so (101, with these *headers*).
 
-    head: bytes
+    From then on messages may be compressed (*is_deflated*) and are of so many bytes at most.
+    """
+
+    path: str
+    headers: Mapping[str, str]
+    is_deflated: bool
+    limit_bytes: int
+
+
+@frozen
+class Switched:
+    """A connection that was handed over: by which answer, and what the client has said since."""
+
+    answer: SwitchProtocol
+    said: bytes
 
 
 Answer = Response | HangUp | SwitchProtocol
 
 
-class RewoundStream(trio.abc.Stream):
-    """A stream that gives bytes again that were already read: *head* first, then *rest*.
-
-    The rest, and all that follows, waits for `go_on`: wsproto would lose what a client sent
-    right behind its request, before that was accepted.
-    """
-
-    def __init__(self, stream: trio.abc.Stream, head: bytes, rest: bytes) -> None:
-        self._stream = stream
-        self._head = head
-        self._rest = rest
-        self._may_go_on = trio.Event()
-
-    def go_on(self) -> None:
-        """Give what comes after the head."""
-        self._may_go_on.set()
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        """Return the bytes read before, then those of the stream."""
-        if self._head:
-            await trio.lowlevel.checkpoint()
-            data, self._head = self._head[:max_bytes], self._head[max_bytes or len(self._head) :]
-            return data
-        await self._may_go_on.wait()
-        if self._rest:
-            data, self._rest = self._rest[:max_bytes], self._rest[max_bytes or len(self._rest) :]
-            return data
-        return await self._stream.receive_some(max_bytes)
-
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send *data* on the stream."""
-        await self._stream.send_all(data)
-
-    async def wait_send_all_might_not_block(self) -> None:
-        """Wait for room in the stream."""
-        await self._stream.wait_send_all_might_not_block()
-
-    async def aclose(self) -> None:
-        """Close the stream."""
-        await self._stream.aclose()
-
-
 async def serve_http(
     stream: trio.abc.Stream, answer: Callable[[Request], Answer]
-) -> RewoundStream | None:
-    """Answer the requests on *stream*; return it if it is to be handed over to another protocol.
+) -> Switched | None:
+    """Answer the requests on *stream*, until it is handed over to another protocol.
 
-    ``None`` comes back when the client has hung up, or is to be hung up on.
+    ``None`` comes back when the client has hung up, or was hung up on.
 
     Raises:
         trio.BrokenResourceError: the client went away in the middle.
@@ -127,15 +99,22 @@ async def serve_http(
         match reply:
             case HangUp():
                 return None
-            case SwitchProtocol(head=head):
-                rest, _is_closed = connection.trailing_data
-                return RewoundStream(stream, head, rest)
+            case SwitchProtocol(headers=headers):
+                await stream.send_all(connection.send(_switch(headers)) or b"")
+                said, _is_closed = connection.trailing_data
+                return Switched(reply, said)
         if reply.after_seconds:
             await trio.sleep(reply.after_seconds)
         await _send(connection, stream, request, reply)
         if connection.our_state is not h11.DONE or connection.their_state is not h11.DONE:
             return None
         connection.start_next_cycle()
+
+
+def _switch(headers: Mapping[str, str]) -> h11.InformationalResponse:
+    return h11.InformationalResponse(
+        status_code=101, reason=b"Switching Protocols", headers=list(headers.items())
+    )
 
 
 async def _read_request(connection: h11.Connection, stream: trio.abc.Stream) -> Request | None:

@@ -6,7 +6,7 @@ errors and objects are as PROTOCOL sections 1 to 4 describe them. Nothing here w
 
 import hmac
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 from urllib.parse import parse_qsl
 from uuid import UUID, uuid5
@@ -75,6 +75,8 @@ class FakePanel:
         self._speed = speed
         self._faults = faults or NO_FAULTS.begin()
         self._backups = 0
+        # Where there are several servers: the parts of all of them, in order.
+        self.panels: Sequence[FakePanel] = (self,)
         self._is_pelican = (header.daemon or "").startswith("pelican")
 
     def answer(self, request: Request, *, at: float, now: float) -> tuple[Response, list[Output]]:
@@ -101,6 +103,8 @@ class FakePanel:
         method = "GET" if request.method == "HEAD" else request.method
         path = route.replace("~", f"/api/client/servers/{self._tape.server}", 1)
         reply, outputs = self._tape.call(method, path, body, at)
+        if route == _LIST and len(self.panels) > 1:
+            reply = Unrecorded()  # whoever recorded a list did not see the others' servers
         return self._render(reply, route, body, at, now), outputs
 
     def _fault_note(self, request: Request, instead: Response, at: float) -> Note:
@@ -147,9 +151,9 @@ class FakePanel:
             item = view.backups.get(backup[1])
             return _not_found() if item is None else Response(status=200, body=_backup(item))
         made: dict[str, Callable[[], Any]] = {
-            _LIST: lambda: _listed([self._server()], per_page=50),
+            _LIST: lambda: _listed([each.server() for each in self.panels], per_page=50),
             _ACCOUNT: self._account,
-            "~": lambda: self._server() | {"meta": self._meta()},
+            "~": lambda: self.server() | {"meta": self._meta()},
             "~/resources": view.resources,
             "~/backups": self._backup_list,
         }
@@ -176,7 +180,8 @@ class FakePanel:
         listed["meta"]["backup_count"] = len(counted)
         return listed
 
-    def _server(self) -> dict[str, Any]:
+    def server(self) -> dict[str, Any]:
+        """Return the server as the panel shows it in lists."""
         uuid = self._tape.server
         attributes = {
             "server_owner": "*" in self._tape.ledger.grant.permissions,

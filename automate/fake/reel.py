@@ -5,11 +5,12 @@ so. The two are tied together anew each time the tape starts, stood still or jum
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 
 from automate.errors import UsageError
 from automate.fake.analysis import TOLERANCE_SECONDS
 from automate.fake.script import Step
+from automate.fake.steps import Steps
 
 __all__ = ["Reel"]
 
@@ -21,7 +22,7 @@ class Reel:
         UsageError: there is no such speed.
     """
 
-    def __init__(self, steps: Sequence[Step], *, speed: float) -> None:
+    def __init__(self, steps: Steps, *, speed: float) -> None:
         if not speed > 0:
             raise UsageError(f"speed: expected a number above 0 (or inf), found {speed}")
         self.is_started = False
@@ -56,9 +57,14 @@ class Reel:
         return self._steps[self.passed]
 
     @property
-    def ahead(self) -> Sequence[Step]:
-        """The steps not yet passed."""
-        return self._steps[self.passed :]
+    def steps_ahead(self) -> int:
+        """How many steps have not been passed yet."""
+        return len(self._steps) - self.passed
+
+    @property
+    def landmarks_ahead(self) -> Iterator[Step]:
+        """The steps not yet passed, but for pushes."""
+        return self._steps.landmarks(self.passed)
 
     @property
     def last_seconds(self) -> float:
@@ -133,7 +139,8 @@ class Reel:
         if not self.is_started:
             return False
         now = self.seconds(at)
-        for ahead in self.ahead:
+        for place in range(self.passed, len(self._steps)):
+            ahead = self._steps[place]
             too_late = ahead.at - now > seconds and not self.is_instant
             if too_late or waits(ahead):
                 return False

@@ -6,7 +6,7 @@ question and what was done when. `analysis` writes it, `tape` plays it.
 """
 
 from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
@@ -14,8 +14,10 @@ from automate.recording.format import PanelCall
 from automate.wire import messages as m
 from automate.wire.frame import ABSENT
 
+if TYPE_CHECKING:
+    from automate.fake.steps import Steps
+
 __all__ = [
-    "ABNORMAL",
     "AnswerFrame",
     "AuthQuestion",
     "Back",
@@ -33,9 +35,6 @@ __all__ = [
     "is_well_formed",
     "same_path",
 ]
-
-# "The TCP connection was dropped without a close frame": no code that a frame could carry.
-ABNORMAL: Final = 1006
 
 
 class Kind(StrEnum):
@@ -154,14 +153,14 @@ class Script:
     """All that a recording demands of its replay, in order."""
 
     server: str
-    steps: tuple[Step, ...]
+    steps: "Steps"
     auths: tuple[AuthQuestion, ...]
     deeds: tuple[Deed, ...]
     calls: tuple[PanelCall, ...]
 
     def answers(self, kind: Kind) -> tuple[AnswerFrame, ...]:
         """Return the first frame of each recorded answer to questions of *kind*."""
-        frames = (step for step in self.steps if isinstance(step, AnswerFrame))
+        frames = (step for step in self.steps.landmarks() if isinstance(step, AnswerFrame))
         return tuple(frame for frame in frames if frame.kind is kind and frame.is_first)
 
 

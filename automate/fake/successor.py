@@ -12,6 +12,7 @@ from typing import Final
 from attrs import evolve
 
 from automate.fake.analysis import TOLERANCE_SECONDS
+from automate.fake.film import Recorded
 from automate.fake.model.claims import Claims
 from automate.fake.model.game import Program, Ready, Rule, Say, ScriptedGame, Stop
 from automate.fake.model.game import Step as GameStep
@@ -31,7 +32,6 @@ from automate.fake.model.world import World
 from automate.fake.script import Content
 from automate.fake.signals import Closed, Drop, Opened, Said, Send
 from automate.fake.view import View
-from automate.recording.reader import Recording
 from automate.wire import messages as m
 from automate.wire.codec import decode_server, encode_client
 from automate.wire.frame import unpack
@@ -56,7 +56,7 @@ class Successor:
 
     def __init__(
         self,
-        recording: Recording,
+        recording: Recorded,
         view: View,
         *,
         at: float,
@@ -145,7 +145,7 @@ def _auth(socket: int) -> Said:
 # ---------------------------------------------------------------- the world that is taken over
 
 
-def _world(recording: Recording, view: View, *, epoch: float) -> World:
+def _world(recording: Recorded, view: View, *, epoch: float) -> World:
     """Return a node whose server is in the state that *view* shows."""
     script = Transcript(recording)
     settings = evolve(read_settings(script), epoch=epoch)

@@ -14,6 +14,8 @@ from automate.errors import UsageError
 from automate.fake.analysis import TOLERANCE_SECONDS, read_script
 from automate.fake.attempts import Attempts
 from automate.fake.conversation import NO_TOKEN, Conversation
+from automate.fake.film import Recorded
+from automate.fake.framing import ABNORMAL
 from automate.fake.ledger import Ledger
 from automate.fake.reel import Reel
 from automate.fake.script import (
@@ -49,7 +51,6 @@ from automate.fake.stall import Stall, Unasked, differences, fields_of
 from automate.fake.successor import Successor
 from automate.fake.view import View
 from automate.recording.format import PanelCall
-from automate.recording.reader import Recording
 from automate.wire import messages as m
 from automate.wire.codec import encode_server
 from automate.wire.frame import unpack
@@ -61,7 +62,7 @@ _HANDFUL: Final = 64
 _NAMESPACE: Final = UUID("6f0a4b6e-0d9c-4c53-9a3f-6d3b0a5c7e21")
 
 
-def recorded_deeds(recording: Recording) -> tuple[Deed, ...]:
+def recorded_deeds(recording: Recorded) -> tuple[Deed, ...]:
     """Return what the recorded client did, by number: what can be left to a live one."""
     return read_script(recording.entries, server=recording.header.server).deeds
 
@@ -80,7 +81,7 @@ class Tape:
 
     def __init__(
         self,
-        recording: Recording,
+        recording: Recorded,
         *,
         leave: Collection[int] | Literal["all"] = (),
         strict: bool = False,
@@ -169,7 +170,7 @@ class Tape:
             case _ if self._successor is not None:
                 self._out += self._successor.handle(happened, at)
             case Opened(socket=socket) if self.is_lost:
-                self._out.append(Drop((socket,), 1006, ""))
+                self._out.append(Drop((socket,), ABNORMAL, ""))
             case Opened(socket=socket):
                 self._conversation.join(socket)
             case Closed(socket=socket):
@@ -336,7 +337,7 @@ class Tape:
     def _hand_over(self, content: Content, at: float) -> None:
         """End the tape: from here on a model of the daemon answers for it."""
         now = self.seconds(at)
-        rest = len(self._reel.ahead)
+        rest = self._reel.steps_ahead
         self.is_lost = False
         self._successor = Successor(
             self._recording,
@@ -357,7 +358,7 @@ class Tape:
         early = deed.at - now if self._reel.is_started else 0.0
         how = f", {early:.4f} s early" if early > TOLERANCE_SECONDS else ""
         self._note(NoteKind.DONE, f"{deed}{how}", now)
-        self._reel.jump(self._steps.index(deed) + 1, deed.at)
+        self._reel.jump(self._steps.place_of(deed) + 1, deed.at)
         return deed
 
     def _do_by_panel(

@@ -12,6 +12,7 @@ from typing import Any, Final, NoReturn
 import pytest
 
 from automate.pytest_plugin.fixtures import (
+    crash_points,
     modelled_node,
     node,
     recording,
@@ -23,6 +24,7 @@ from automate.pytest_plugin.use import NODES, USE, Use, uses
 from automate.testing.shelf import using
 
 __all__ = [
+    "crash_points",
     "modelled_node",
     "node",
     "pytest_addoption",
@@ -175,6 +177,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     use = item.stash.get(USE, None)
     if use is None:
         return
+    if use.sweep is not None:
+        use.run.check_sweep(use.sweep)
     if use.has_node:
         name = next(name for name in NODES if name in use.fixtures)
         if not use.is_async:

@@ -1,6 +1,6 @@
 """The fixtures: a test's recording, its node, its accepted transcripts, its seed."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,9 +11,11 @@ from automate.pytest_plugin.use import USE, Use
 if TYPE_CHECKING:
     from automate.recording.reader import Recording
     from automate.testing.accepted import AcceptedTranscripts
+    from automate.testing.evening import Scene
     from automate.testing.nodes import Node
+    from automate.testing.sweep import SweepReport
 
-__all__ = ["modelled_node", "node", "recording", "scheduler_seed", "transcripts"]
+__all__ = ["crash_points", "modelled_node", "node", "recording", "scheduler_seed", "transcripts"]
 
 _MARK = 'mark it with @pytest.mark.recording("its name")'
 
@@ -69,7 +71,7 @@ def transcripts(
 @pytest.fixture
 async def node(request: pytest.FixtureRequest, scheduler_seed: int | None) -> AsyncIterator["Node"]:
     """A server to talk to: the test's recording replayed, or a real one being recorded."""
-    from automate.testing.nodes import recorded_node, replayed_node
+    from automate.testing.opening import recorded_node, replayed_node
 
     use = _use(request)
     plan = use.plan
@@ -92,13 +94,27 @@ async def modelled_node(
     request: pytest.FixtureRequest, scheduler_seed: int | None
 ) -> AsyncIterator["Node"]:
     """A server to talk to that plays no recording but answers anything, as the mark says."""
-    from automate.testing import nodes
+    from automate.testing import opening
 
     use = _use(request)
     mark = request.node.get_closest_marker("model")
     manner = pytest.mark.model().mark if mark is None else mark
-    async with nodes.modelled_node(*manner.args, **manner.kwargs) as use.node:
+    async with opening.modelled_node(*manner.args, **manner.kwargs) as use.node:
         yield use.node
+
+
+@pytest.fixture
+def crash_points() -> "Callable[..., SweepReport]":
+    """Kills the engine at each point of a scene, and holds what comes of it to be the same."""
+    from automate.testing.sweep import sweep
+
+    def check(scene: "Scene", *, down_seconds: float = 0.0, seed: int = 0) -> "SweepReport":
+        __tracebackhide__ = True
+        report = sweep(scene, down_seconds=down_seconds, seed=seed)
+        report.check()
+        return report
+
+    return check
 
 
 def _did_more(node: "Node") -> bool:

@@ -33,6 +33,8 @@ class TestRun:
         self._config = config
         self._looked_through: dict[Path, list[str]] = {}
         self._sweeps: dict[str, tuple[int, list[str]]] = {}
+        # Of the tests that are swept: the seed under which a transcript was another.
+        self._differed: dict[str, int] = {}
         self._named: set[str] = set()
         self._modules: set[Path] = set()
         # Modules of which some tests did not run to their end, well.
@@ -101,6 +103,7 @@ class TestRun:
 
         first, before = self._sweeps.setdefault(test, (seed, said))
         if before != said:
+            self._differed[test] = seed
             parts = [
                 f"under seed {seed} the transcript is not that of seed {first} "
                 f"(- {first}, + {seed})",
@@ -109,6 +112,11 @@ class TestRun:
                 "\n".join([f"seed {seed}:", *said]),
             ]
             pytest.fail("\n\n".join(parts), pytrace=False)
+
+    def check_sweep(self, test: str) -> None:
+        """Skip a test that was found to differ: one difference says that there is chance in it."""
+        if (seed := self._differed.get(test)) is not None:
+            pytest.skip(f"the sweep is over: seed {seed} gave another transcript")
 
     # ------------------------------------------------------------ what is left over
 

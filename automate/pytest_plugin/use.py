@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["NODES", "USE", "Use", "parameters_of", "uses"]
 
 NODES: Final = ("node", "modelled_node")
-_FIXTURES: Final = frozenset({*NODES, "recording", "transcripts", "scheduler_seed"})
+_FIXTURES: Final = frozenset({*NODES, "crash_points", "recording", "transcripts", "scheduler_seed"})
 _HOME: Final = "automate.pytest_plugin.fixtures"
 _SEED: Final = re.compile(r"(?<=\[)seed=\d+-|-?seed=\d+")
 
@@ -123,6 +123,12 @@ class Use:
         return _SEED.sub("", name).replace("[]", "")
 
     # ------------------------------------------------------------ its course
+
+    @property
+    def sweep(self) -> str | None:
+        """Which test it is, whatever the seed; ``None`` if it runs under no seed."""
+        is_swept = "scheduler_seed" in getattr(getattr(self.item, "callspec", None), "params", {})
+        return self._unseeded(self.item.nodeid) if is_swept else None
 
     def make_plan(self) -> None:
         """Decide whether it replays its recording or makes it."""

@@ -8,10 +8,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from automate.fake.playback import Playback as Playback
     from automate.testing.accepted import AcceptedTranscripts as AcceptedTranscripts
+    from automate.testing.evening import Scene as Scene
     from automate.testing.nodes import Node as Node
-    from automate.testing.nodes import modelled_node as modelled_node
-    from automate.testing.nodes import replayed_node as replayed_node
+    from automate.testing.nodes import all_running as all_running
+    from automate.testing.opening import modelled_node as modelled_node
+    from automate.testing.opening import replayed_node as replayed_node
+    from automate.testing.opening import replayed_nodes as replayed_nodes
     from automate.testing.pen import Game as Game
     from automate.testing.rehearsing import load_recipes as load_recipes
     from automate.testing.rehearsing import load_recording as load_recording
@@ -20,14 +24,20 @@ if TYPE_CHECKING:
     from automate.testing.seeds import scheduled as scheduled
     from automate.testing.shelf import find_recording as find_recording
     from automate.testing.shelf import recording_names as recording_names
+    from automate.testing.sweep import SweepReport as SweepReport
+    from automate.testing.sweep import sweep as sweep
     from automate.testing.timeline import Timeline as Timeline
 
 __all__ = [
     "AcceptedTranscripts",
     "Game",
     "Node",
+    "Playback",
+    "Scene",
     "Script",
+    "SweepReport",
     "Timeline",
+    "all_running",
     "find_recording",
     "load_recipes",
     "load_recording",
@@ -35,23 +45,31 @@ __all__ = [
     "recording_names",
     "rehearse",
     "replayed_node",
+    "replayed_nodes",
     "scheduled",
+    "sweep",
 ]
 
 _HOMES = {
     "AcceptedTranscripts": "accepted",
     "Game": "pen",
     "Node": "nodes",
+    "Playback": ".fake.playback",
+    "Scene": "evening",
     "Script": "script",
+    "SweepReport": "sweep",
     "Timeline": "timeline",
+    "all_running": "nodes",
     "find_recording": "shelf",
     "load_recipes": "rehearsing",
     "load_recording": "rehearsing",
-    "modelled_node": "nodes",
+    "modelled_node": "opening",
     "recording_names": "shelf",
     "rehearse": "rehearsing",
-    "replayed_node": "nodes",
+    "replayed_node": "opening",
+    "replayed_nodes": "opening",
     "scheduled": "seeds",
+    "sweep": "sweep",
 }
 
 
@@ -60,7 +78,7 @@ def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'automate.testing' has no attribute {name!r}")
-    value = getattr(import_module(f"automate.testing.{home}"), name)
+    value = getattr(import_module(f".{home}", __name__), name)
     globals()[name] = value
     return value
 

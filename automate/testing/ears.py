@@ -14,7 +14,7 @@ from automate.engine.rehearsal import Act, Transcript
 from automate.errors import AutomateError, UsageError
 from automate.live.listener import Listener
 from automate.live.panel import Call
-from automate.machine.actions import Output, ShowBackup, Traced, action_fields
+from automate.machine.actions import ListBackups, Output, ShowBackup, Traced, action_fields
 from automate.recording.redaction import Redactor
 from automate.testing.transcripts import traced_line
 from automate.wire.codec import decode_server
@@ -167,7 +167,7 @@ class Ears(Listener):
 
 
 class Play(Watcher):
-    """Recipes at work at a live node: what they did, as a rehearsal would tell it.
+    """Recipes at work for the *server* of a live node: what they did, as a rehearsal tells it.
 
     *carry* takes messages to the server, over the session of the recipes.
     """
@@ -175,8 +175,15 @@ class Play(Watcher):
     carry: Callable[[ClientMessage], None]
 
     def __init__(
-        self, name: str, ears: Ears, *, recipes: Collection[str], is_patient: bool
+        self,
+        name: str,
+        ears: Ears,
+        *,
+        server: str,
+        recipes: Collection[str],
+        is_patient: bool,
     ) -> None:
+        self._server = server
         self._name = name
         self._ears = ears
         self._is_patient = is_patient
@@ -237,7 +244,9 @@ class Play(Watcher):
 
     def did(self, action: Output, *, dry: bool) -> None:
         """Note an action."""
-        if not isinstance(action, Traced | ShowBackup):
+        if action.server == self._server and not isinstance(
+            action, Traced | ShowBackup | ListBackups
+        ):
             fields = action_fields(action)
             self._acts.append(
                 Act(recording=self._name, at=self._now(), recipe=action.recipe, action=fields)
@@ -245,6 +254,8 @@ class Play(Watcher):
 
     def decided(self, traced: Traced) -> None:
         """Note a decision."""
+        if traced.server != self._server:
+            return
         self._trace.append((self._now(), traced))
         self._news.set()
 

@@ -4,64 +4,37 @@ To the test they are the same: an address, a key, and what was said. Where the n
 whether time is real, is decided by whoever opens the node.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
 import trio
-from attrs import evolve
 from trio.testing import wait_all_tasks_blocked
 
-from automate.engine.clock import utc_now
 from automate.engine.engine import Engine
 from automate.engine.listener import listener_of
-from automate.engine.sitting import header_for
 from automate.errors import UsageError, sole
-from automate.fake.network import memory_network
-from automate.fake.node import Replay, open_replay
+from automate.fake.node import Replay
 from automate.fake.signals import NoteKind
 from automate.live.listener import Listener, together
 from automate.live.panel import Call, Panel
-from automate.live.recorder import Recorder, record
+from automate.live.recorder import Recorder
 from automate.live.session import Session
-from automate.recording.format import ClientFrame, Header, ServerFrame, utc_text
-from automate.recording.reader import Recording
-from automate.recording.redaction import Redactor
+from automate.recording.format import Header
 from automate.testing.ears import Ears, Play
-from automate.testing.rehearsing import (
-    RecipesLike,
-    RecordingLike,
-    as_moment,
-    as_recording,
-    load_recipes,
-)
-from automate.wire.messages import (
-    Auth,
-    AuthSucceeded,
-    PowerAction,
-    PowerState,
-    ServerMessage,
-    StatusChanged,
-)
+from automate.testing.rehearsing import RecipesLike, load_recipes
+from automate.wire.messages import PowerState, ServerMessage, StatusChanged
 
 if TYPE_CHECKING:
     import httpx
 
-    from automate.fake.model.game import Game
     from automate.fake.model.served import ServedModel
-    from automate.fake.model.settings import Settings
 
-__all__ = ["Node", "modelled_node", "recorded_node", "replayed_node"]
+__all__ = ["Node", "all_running", "memory_client", "plainly"]
 
 
 _ASIDE: Final = (NoteKind.IGNORED, NoteKind.REFUSED, NoteKind.DIFFERED, NoteKind.SLOW)
-# What the wall clock shows when a modelled node begins.
-_STARTED: Final = datetime(2026, 11, 23, 18, 0, tzinfo=UTC)
-# How long a modelled game may boot, and how often it is looked at meanwhile.
-_BOOT_SECONDS: Final = 3600.0
-_LOOK_SECONDS: Final = 0.25
 
 
 class Node:
@@ -91,29 +64,38 @@ class Node:
         self.replay = replay
         self.model = model
         self.header = header
-        self._is_virtual = recorder is None
+        self.is_virtual = recorder is None
         self._recorder = recorder
-        self._ears = Ears(begins_at=begins_at)
+        self.ears = Ears(begins_at=begins_at)
 
     @property
     def traffic(self) -> list[str]:
         """What was said so far, both ways, a line each; secrets are left out."""
-        return self._ears.lines
+        return self.ears.lines
 
     def now(self) -> datetime:
         """Return the wall clock, which follows trio's."""
-        return self.header.started + timedelta(seconds=self._ears.seconds(trio.current_time()))
+        return self.header.started + timedelta(seconds=self.ears.seconds(trio.current_time()))
 
     @asynccontextmanager
-    async def open_panel(self) -> AsyncIterator[Panel]:
-        """Open the panel; its calls are part of the traffic."""
-        if not self._is_virtual:
-            async with Panel(self.panel_url, self.key, on_call=self._called) as panel:
+    async def open_panel(self, *, beside: Sequence["Node"] = ()) -> AsyncIterator[Panel]:
+        """Open the panel; its calls are part of the traffic.
+
+        Those that are about the server of another node, *beside* this one, are part of that one's.
+        """
+        others = {f"/servers/{node.server}": node for node in beside}
+
+        def called(call: Call) -> None:
+            whose = [node for path, node in others.items() if path in call.path]
+            (whose[0] if whose else self).called(call)
+
+        if not self.is_virtual:
+            async with Panel(self.panel_url, self.key, on_call=called) as panel:
                 yield panel
             return
         async with (
-            _client() as client,
-            Panel(self.panel_url, self.key, client=client, on_call=self._called) as panel,
+            memory_client() as client,
+            Panel(self.panel_url, self.key, client=client, on_call=called) as panel,
         ):
             yield panel
 
@@ -125,8 +107,8 @@ class Node:
             AutomateError: the session can't go on.
         """
         async with self.open_panel() as panel:
-            session = self._session(panel, *listeners)
-            async with self._beside(session.run):
+            session = self.session(panel, *listeners)
+            async with _beside(session.run, is_virtual=self.is_virtual):
                 yield session
 
     @asynccontextmanager
@@ -141,22 +123,8 @@ class Node:
             UsageError: there is no recipe of the name.
             AutomateError: the session can't go on.
         """
-        loaded = load_recipes(recipes)
-        async with self.open_panel() as panel:
-            server = await panel.server(self.server)
-            play = Play(
-                self.header.title or server.name,
-                self._ears,
-                recipes=[recipe.name for recipe in loaded],
-                is_patient=not self._is_virtual,
-            )
-            names = {server.uuid: server.name}
-            engine = Engine(loaded, names, panel=panel, now=self.now, watchers=[play], asked=asked)
-            session = self._session(panel, listener_of(engine, server.uuid))
-            engine.add_sender(server.uuid, session)
-            play.carry = session.send
-            async with self._beside(engine.run, session.run):
-                yield play
+        async with all_running([self], recipes, asked=asked) as (play,):
+            yield play
 
     async def hears(self, what: ServerMessage | str) -> ServerMessage:
         """Wait for the next frame that is *what*: a message, or a console line with this text.
@@ -165,9 +133,7 @@ class Node:
         if nothing at all was said for an hour of virtual time.
         """
         __tracebackhide__ = True
-        return await self._ears.wait_for(
-            what, is_patient=not self._is_virtual, hint=self._why_silent
-        )
+        return await self.ears.wait_for(what, is_patient=not self.is_virtual, hint=self._why_silent)
 
     async def becomes(self, status: PowerState | str) -> None:
         """Wait until the server, being something else, says that it is *status*: ``running``…
@@ -181,9 +147,9 @@ class Node:
         except ValueError:
             known = ", ".join(PowerState)
             raise UsageError(f"expected a status ({known}), found {status!r}") from None
-        await self._ears.wait_for(
+        await self.ears.wait_for(
             StatusChanged(wanted),
-            is_patient=not self._is_virtual,
+            is_patient=not self.is_virtual,
             hint=self._why_silent,
             is_change=True,
         )
@@ -196,175 +162,76 @@ class Node:
             return f" (the replay waits {course[-1].text})"
         return ""
 
-    @asynccontextmanager
-    async def _beside(self, *tasks: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
-        """Run *tasks* while the block runs."""
-        async with _plainly(), trio.open_nursery() as nursery:
-            for task in tasks:
-                nursery.start_soon(task)
-            yield
-            if self._is_virtual:
-                # What comes at the very moment of leaving is heard, however trio orders it.
-                await wait_all_tasks_blocked()
-            nursery.cancel_scope.cancel()
-
-    def _session(self, panel: Panel, *listeners: Listener) -> Session:
+    def session(self, panel: Panel, *listeners: Listener) -> Session:
+        """Return a session that nobody runs yet; *listeners* are told all, after our own ears."""
         first = () if self._recorder is None else (self._recorder,)
-        return Session(self.server, panel, listener=together(*first, self._ears, *listeners))
+        return Session(self.server, panel, listener=together(*first, self.ears, *listeners))
 
-    def _called(self, call: Call) -> None:
+    def called(self, call: Call) -> None:
+        """Write down a call to the panel, which was answered now."""
         if self._recorder is not None:
             self._recorder.called(call)
-        self._ears.called(call)
+        self.ears.called(call)
 
 
-# ---------------------------------------------------------------- opening
+# ---------------------------------------------------------------- recipes at work
 
 
 @asynccontextmanager
-async def replayed_node(
-    recording: RecordingLike,
-    *,
-    leave: Collection[int] | Literal["all"] = (),
-    strict: bool = False,
-    speed: float = 1.0,
-) -> AsyncIterator[Node]:
-    """Replay *recording* on a network in memory, which every socket of this run is then on.
+async def all_running(
+    nodes: Sequence[Node], recipes: RecipesLike, *, asked: str | None = None
+) -> AsyncIterator[tuple[Play, ...]]:
+    """Have one engine run *recipes* for the servers of all *nodes*, which share a panel.
 
-    The manner (*leave*, *strict*, *speed*) is that of `automate.fake.node.open_replay`.
+    What they do for each is told by a play of its own, in the order of the nodes. The wall clock
+    is that of the first. With *asked*, the recipe of this name is asked for at once.
 
     Raises:
-        UsageError: there is no such recording or deed.
-        RecordingError: it can't be read.
+        UsageError: there is no recipe of the name, or no node.
+        AutomateError: a session can't go on.
     """
-    tape = as_recording(recording)
-    started_at = trio.current_time()
-    epoch = tape.header.started.timestamp()
-    async with (
-        _plainly(),
-        memory_network(),
-        open_replay(
-            tape,
-            wall_clock=lambda: epoch + trio.current_time() - started_at,
-            leave=leave,
-            strict=strict,
-            speed=speed,
-        ) as replay,
-    ):
-        yield Node(
-            panel_url=replay.panel_url,
-            key=replay.key,
-            header=tape.header,
-            begins_at=_let_in_at(tape),
-            replay=replay,
+    if not nodes:
+        raise UsageError("recipes run for servers; give at least one node")
+    first = nodes[0]
+    loaded = load_recipes(recipes)
+    async with first.open_panel(beside=nodes[1:]) as panel:
+        names = {node.server: (await panel.server(node.server)).name for node in nodes}
+        plays = tuple(
+            Play(
+                node.header.title or names[node.server],
+                node.ears,
+                server=node.server,
+                recipes=[recipe.name for recipe in loaded],
+                is_patient=not node.is_virtual,
+            )
+            for node in nodes
         )
+        engine = Engine(loaded, names, panel=panel, now=first.now, watchers=plays, asked=asked)
+        tasks: list[Callable[[], Awaitable[object]]] = [engine.run]
+        for node, play in zip(nodes, plays, strict=True):
+            session = node.session(panel, listener_of(engine, node.server))
+            engine.add_sender(node.server, session)
+            play.carry = session.send
+            tasks.append(session.run)
+        async with _beside(*tasks, is_virtual=first.is_virtual):
+            yield plays
 
 
 @asynccontextmanager
-async def modelled_node(
-    *,
-    daemon: str | None = None,
-    crash_detection: bool | None = None,
-    online: bool = False,
-    start_at: datetime | str | None = None,
-    backups_fail: bool = False,
-    settings: "Settings | None" = None,
-    game: "Game | None" = None,
-    seed: int | None = None,
-) -> AsyncIterator[Node]:
-    """Open a node that plays no recording but answers anything, as the real daemon does.
-
-    It is on a network in memory, which every socket of this run is then on. *daemon* and
-    *crash_detection* are those of a `Script`. The server is offline, or already *online*; the
-    wall clock begins at *start_at*. With *backups_fail* the archives can't be written. The rest
-    of the manner is that of `automate.fake.model.serving.open_model`.
-
-    Raises:
-        UsageError: *daemon* or *start_at* can't be understood.
-    """
-    # Not imported by those who only replay.
-    from automate.fake.model.serving import open_model
-
-    settings = _settings(settings, daemon=daemon, crash_detection=crash_detection)
-    began = as_moment(start_at) or _STARTED
-    started_at = trio.current_time()
-    epoch = began.timestamp()
-    async with (
-        _plainly(),
-        memory_network(),
-        open_model(
-            wall_clock=lambda: epoch + trio.current_time() - started_at,
-            settings=settings,
-            game=game,
-            seed=seed,
-        ) as model,
-    ):
-        model.world.backups_succeed = not backups_fail
-        if online:
-            await _boot(model)
-        header = Header(server=model.server, started_at=utc_text(began), title="modelled")
-        yield Node(panel_url=model.panel_url, key=model.key, header=header, model=model)
+async def _beside(*tasks: Callable[[], Awaitable[object]], is_virtual: bool) -> AsyncIterator[None]:
+    """Run *tasks* while the block runs."""
+    async with plainly(), trio.open_nursery() as nursery:
+        for task in tasks:
+            nursery.start_soon(task)
+        yield
+        if is_virtual:
+            # What comes at the very moment of leaving is heard, however trio orders it.
+            await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
 
 
-def _settings(
-    settings: "Settings | None", *, daemon: str | None, crash_detection: bool | None
-) -> "Settings":
-    from automate.fake.model.settings import Kind, Settings
-
-    settings = settings or Settings()
-    if daemon is not None:
-        if daemon not in tuple(Kind):
-            raise UsageError(f"expected a daemon ({', '.join(Kind)}), found {daemon!r}")
-        settings = evolve(settings, kind=Kind(daemon))
-    if crash_detection is not None:
-        settings = evolve(settings, crash_detection=crash_detection)
-    return settings
-
-
-async def _boot(model: "ServedModel") -> None:
-    """Have the server started by somebody, and wait until it is running."""
-    from automate.fake.model.signals import PowerAsked
-
-    model.tell(PowerAsked(PowerAction.START))
-    with trio.move_on_after(_BOOT_SECONDS):
-        # The model tells its clients of its state, and nobody is one yet.
-        while model.world.daemon.state is not PowerState.RUNNING:  # noqa: ASYNC110
-            await trio.sleep(_LOOK_SECONDS)
-        return
-    raise UsageError("online: the modelled game was not running within an hour")
-
-
-@asynccontextmanager
-async def recorded_node(
-    panel_url: str, key: str, server: str, path: Path, *, title: str
-) -> AsyncIterator[Node]:
-    """Open a real server, and record into *path* all that the test has to do with it.
-
-    Raises:
-        PanelError: the panel does not give it.
-        RecordingError: the file can't be written.
-    """
-    async with Panel(panel_url, key) as panel:
-        found = await panel.server(server)
-        header = header_for(found, panel, now=utc_now(), title=title)
-    redactor = Redactor(known={"key": [key]})
-    async with record(path, header, redactor=redactor, overwrite=True) as recorder:
-        yield Node(panel_url=panel.url, key=key, header=header, recorder=recorder)
-
-
-def _let_in_at(recording: Recording) -> float:
-    """Return the moment at which a replay's clock begins: of the first `auth` that was good."""
-    asked_at = 0.0
-    for entry in recording.entries:
-        match entry:
-            case ClientFrame(event=Auth.event):
-                asked_at = entry.t
-            case ServerFrame(event=AuthSucceeded.event):
-                return asked_at
-    return asked_at
-
-
-def _client() -> "httpx.AsyncClient":
+def memory_client() -> "httpx.AsyncClient":
+    """Return a client for panels on a network in memory, in virtual time."""
     import httpx
 
     return httpx.AsyncClient(
@@ -378,7 +245,7 @@ def _client() -> "httpx.AsyncClient":
 
 
 @asynccontextmanager
-async def _plainly() -> AsyncIterator[None]:
+async def plainly() -> AsyncIterator[None]:
     """Let what is raised inside come without a nursery's wrappings, if it is one thing."""
     try:
         yield

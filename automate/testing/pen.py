@@ -4,6 +4,7 @@ It knows who hears what: without a connection nothing is recorded, and with a to
 good each event is a `jwt error`. What happens, and in which order, is the script's affair.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -11,16 +12,19 @@ from uuid import UUID, uuid5
 
 from attrs import define, evolve, field, frozen
 
+from automate.errors import UsageError
 from automate.fake.model import frames
+from automate.fake.model.container import pieces
 from automate.fake.model.settings import Kind, Settings
 from automate.fake.model.signals import Usage
+from automate.fake.model.terminal import Echoed, Terminal
 from automate.recording.format import ClientFrame, Entry, PanelCall, ServerFrame, Transport
 from automate.wire import messages as m
 from automate.wire.codec import encode_client, encode_server
 from automate.wire.frame import unpack
 from automate.wire.messages import PowerState
 
-__all__ = ["EXPIRED", "REVOKED", "Game", "Making", "Pen", "Situation"]
+__all__ = ["EXPIRED", "REVOKED", "Game", "Making", "Pen", "Situation", "objection"]
 
 EXPIRED: Final = "jwt: exp claim is invalid"
 REVOKED: Final = "jwt: created too far in past (denylist)"
@@ -34,22 +38,48 @@ _LOG_LINES: Final = 150
 _AT_FIRST: Final = Usage(memory_bytes=1_734_512_640, cpu_percent=12.5, disk_bytes=734_003_200)
 
 
+def objection(line: str) -> str | None:
+    """Return why no daemon passes on *line* as it is, and what to write instead; else ``None``."""
+    if not line:
+        return (
+            "the daemon passes on no empty line; leave it out, or write '\\r' for one of a game "
+            "that ends its lines in \\r\\n"
+        )
+    if re.search(r"(?<!\r)\n", line):
+        parts = ", ".join(map(repr, line.splitlines()[:3]))
+        return f"a line holds no newline; write one by one what it is made of: {parts}"
+    return None
+
+
 def _lines(lines: str | Iterable[str]) -> tuple[str, ...]:
-    return (lines,) if isinstance(lines, str) else tuple(lines)
+    several = (lines,) if isinstance(lines, str) else tuple(lines)
+    for line in several:
+        _line(line)
+    return several
+
+
+def _line(line: str) -> str:
+    if wrong := objection(line):
+        raise UsageError(f"Game: {line!r}: {wrong}")
+    return line
 
 
 @frozen(kw_only=True)
 class Game:
     """What a game says, and how it is stopped; vanilla Minecraft unless told otherwise.
 
+    Raises:
+        UsageError: a line is none that a daemon passes on.
+
+
     ``[…]`` at the beginning of a line stands for the log's prefix, with the time.
     """
 
-    startup: str = "java -Xms128M -Xmx4096M -jar server.jar"
+    startup: str = field(default="java -Xms128M -Xmx4096M -jar server.jar", converter=_line)
     boot: tuple[str, ...] = field(
         default=("[…]: Starting minecraft server version 1.21.4",), converter=_lines
     )
-    done: str = '[…]: Done (1.300s)! For help, type "help"'
+    done: str = field(default='[…]: Done (1.300s)! For help, type "help"', converter=_line)
     stop: str = "stop"
     stopping: tuple[str, ...] = field(
         default=("[…]: Stopping the server", "[…]: Saving worlds"), converter=_lines
@@ -153,7 +183,15 @@ class Pen:
             prefix = f"[{self.wall:%H:%M:%S}] [Server thread/INFO]"
             text = prefix + text.removeprefix(_PREFIX)
         self.change(log=(*self.now.log, text)[-_LOG_LINES:])
-        self.hear(frames.console(text))
+        # An empty one stands in the log, and no event tells of it (PROBED, section 1).
+        for piece in pieces(text):
+            self.hear(frames.console(piece))
+
+    def type(self, command: str) -> None:
+        """Write down what the terminal echoes of *command*, which may be several lines."""
+        for typed in Terminal().type(command):
+            if isinstance(typed, Echoed):
+                self.line(typed.line)
 
     def own(self, text: str) -> None:
         """Write down a line of the daemon's own."""

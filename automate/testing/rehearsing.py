@@ -11,7 +11,7 @@ from pathlib import Path
 from automate.engine.rehearsal import AFTER_SECONDS, Ask, Transcript
 from automate.engine.rehearsal import rehearse as play
 from automate.errors import UsageError
-from automate.recipe.loader import load
+from automate.recipe.loader import Loaded, check_names, check_references, files_of, load_file
 from automate.recipe.recipe import Recipe
 from automate.recording.reader import Recording, open_recording, read_recording
 from automate.testing.script import Script
@@ -110,15 +110,20 @@ def load_recipes(recipes: RecipesLike) -> list[Recipe]:
     """
     several = [recipes] if isinstance(recipes, Recipe | str | os.PathLike) else list(recipes)
     found: list[Recipe] = []
+    loaded: list[Loaded] = []
     for one in several:
         if isinstance(one, Recipe):
             found.append(one)
         else:
-            place = current_shelf().place(one)
-            found.extend(loaded.recipe for loaded in load([place]))
+            files = files_of(current_shelf().place(one))
+            read = [each for file in files for each in load_file(file)]
+            check_names(read)
+            loaded.extend(read)
+            found.extend(each.recipe for each in read)
     if not found:
         raise UsageError("expected at least one recipe, found none")
     _check_names(found)
+    check_references(loaded, beside=found)
     return found
 
 

@@ -11,8 +11,9 @@ from attrs import evolve, frozen
 
 from automate.errors import UsageError
 from automate.fake.model import frames
+from automate.fake.model.container import Container
 from automate.testing import course
-from automate.testing.pen import EXPIRED, REVOKED, Pen
+from automate.testing.pen import EXPIRED, REVOKED, Pen, objection
 from automate.testing.sheet import Sheet
 from automate.wire import messages as m
 from automate.wire.messages import PowerAction, PowerState
@@ -185,16 +186,20 @@ class Script(Sheet):
     # ------------------------------------------------------------ the console
 
     def says(self, *lines: str, after: float = 0) -> Self:
-        """The game says *lines*; ``[…]`` at their beginning is the log's prefix."""
+        """The game says *lines*; ``[…]`` at their beginning is the log's prefix.
+
+        What no daemon passes on (an empty line, one with a newline in it) is a `UsageError`.
+        """
         pen = self.pen("says", after)
-        for line in lines:
+        for line in self._passed_on("says", lines):
             pen.line(line)
         return self.grown(pen)
 
     def daemon_says(self, text: str, *, after: float = 0) -> Self:
         """The daemon says *text* in the console, behind its own prefix."""
         pen = self.pen("daemon_says", after)
-        pen.own(text)
+        for line in self._passed_on("daemon_says", [text]):
+            pen.own(line)
         return self.grown(pen)
 
     def command(
@@ -202,13 +207,23 @@ class Script(Sheet):
     ) -> Self:
         """The client types *text*: the terminal echoes it, the game *answers* at once."""
         pen = self.pen("command", after)
+        answers = self._passed_on("command", answers)
         if asked and not pen.ask(m.SendCommand(text)):
             return self.grown(pen)
         pen.wait(0.0015)
         if pen.now.container_since is not None:
-            for line in (text, *answers):
+            pen.type(text)
+            for line in answers:
                 pen.line(line)
         return self.grown(pen)
+
+    def _passed_on(self, verb: str, lines: Iterable[str]) -> list[str]:
+        """Return *lines*, if all of them are such as a daemon passes on."""
+        several = list(lines)
+        for line in several:
+            if wrong := objection(line):
+                raise self._wrong(f"{verb}(): {wrong}")
+        return several
 
     def uses(
         self,
@@ -244,7 +259,10 @@ class Script(Sheet):
         pen = self.connected("logs", after)
         if pen.ask(m.SendLogs()) and pen.now.container_since is not None:
             pen.wait(0.0016)
+            container = Container(keeps=len(pen.now.log))
             for line in pen.now.log:
+                container.add(line)
+            for line in container.last_lines():
                 pen.hear(frames.console(line))
         return self.grown(pen)
 

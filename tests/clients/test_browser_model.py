@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 import trio
@@ -163,16 +164,30 @@ async def test_a_node_that_restarts_loses_the_page_for_a_while_only(
     assert args_of("console output", heard)[-2:] == ["Starting", "Done (1 s)!"]
 
 
-async def test_a_suspended_server_is_not_tried_again(quick_clock: MockClock) -> None:
+async def test_a_server_that_is_suspended_under_a_page_is_not_tried_again(
+    quick_clock: MockClock,
+) -> None:
+    """The page is dropped, tries with the token that it has, and is told why that is no use."""
     settings = Settings(kind=Kind.PELICAN)
     async with open_model(wall_clock=wall_clock, settings=settings) as served:
-        served.tell(ConditionChanged(is_suspended=True))
+
+        def panel_suspends(text: str) -> list[tuple[str, str]]:
+            if "auth success" in text:
+                suspended = ConditionChanged(is_suspended=True)
+                trio.from_thread.run_sync(served.tell, suspended)
+            return []
+
         page = page_of(served)
         with pytest.raises(GaveUp):
-            await visit(page, lambda _heard: False)
+            await visit(page, lambda _heard: False, acts=panel_suspends)
+        late = page_of(served)
+        with pytest.raises(HTTPError, match="409") as refused:
+            await visit(late, lambda _heard: False)
+        refused.value.close()
 
-    assert [kind for kind, _what in page.diary] == ["fetched", "opened", "sent", "lost"]
-    assert page.all("lost") == ["4409"]
+    opened = [kind for kind, _what in page.diary if kind in ("fetched", "opened", "lost")]
+    assert opened == ["fetched", "opened", "lost", "opened", "lost"]
+    assert page.all("lost") == ["1006", "4409"]
 
 
 def test_the_command_serves_it_to_a_page_as_well() -> None:

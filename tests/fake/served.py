@@ -8,10 +8,10 @@ import httpx
 import trio
 from trio_websocket import WebSocketConnection, open_websocket_url
 
+from automate.fake.film import Recorded
 from automate.fake.network import memory_network
 from automate.fake.node import Replay, open_replay
 from automate.fake.signals import NoteKind
-from automate.recording.reader import Recording
 from automate.wire.codec import encode_client
 from automate.wire.messages import Auth
 
@@ -21,7 +21,7 @@ def wall_clock() -> float:
 
 
 @asynccontextmanager
-async def replaying(recording: Recording, **manner: Any) -> AsyncIterator[Replay]:
+async def replaying(recording: Recorded, **manner: Any) -> AsyncIterator[Replay]:
     async with (
         memory_network(),
         open_replay(recording, wall_clock=wall_clock, **manner) as replay,

@@ -9,6 +9,8 @@ from typing import Any
 import httpx
 import pytest
 import trio
+from attrs import evolve
+from msgspec.structs import replace
 from trio.testing import MockClock
 from trio_websocket import (
     ConnectionClosed,
@@ -18,14 +20,15 @@ from trio_websocket import (
 
 from automate.errors import AddressTaken, UsageError
 from automate.fake.analysis import read_script
+from automate.fake.framing import Opcode, encode_close, encode_frame, encode_text
 from automate.fake.network import memory_network
-from automate.fake.node import Replay, open_replay, serve_replay
+from automate.fake.node import Playback, Replay, Stand, open_replay, serve_replays
 from automate.fake.script import Push
 from automate.fake.signals import Note, NoteKind
 from automate.recording.format import Entry
 from automate.recording.reader import read_recording
 from automate.wire.codec import decode_server, encode_client
-from automate.wire.messages import Auth, JwtErrorReported, SendCommand, SetState
+from automate.wire.messages import Auth, JwtErrorReported, SendCommand, SendStats, SetState
 from tests.fake.scenes import (
     LOGIN,
     ROOT,
@@ -51,6 +54,7 @@ from tests.fake.served import (
 
 NAMES = sorted(path.stem for path in (Path(__file__).parents[2] / "recordings").glob("*.jsonl"))
 SUCCESS = frame("auth success")
+STATS = encode_client(SendStats())
 UPGRADE = {
     "Connection": "Upgrade",
     "Upgrade": "websocket",
@@ -342,11 +346,12 @@ async def test_a_client_that_is_there_when_the_replay_ends_is_hung_up_on(
 ) -> None:
     scope = trio.CancelScope()
 
-    async def serve(*, task_status: trio.TaskStatus[Replay]) -> None:
+    async def serve(*, task_status: trio.TaskStatus[tuple[Replay, ...]]) -> None:
         with scope:
-            await serve_replay(recorded(*LOGIN), wall_clock=wall_clock, task_status=task_status)
+            playback, stand = Playback(recorded(*LOGIN)), Stand(wall_clock=wall_clock)
+            await serve_replays([playback], stand, task_status=task_status)
 
-    async with memory_network(), connected(await nursery.start(serve)) as socket:
+    async with memory_network(), connected(*await nursery.start(serve)) as socket:
         scope.cancel()
         with pytest.raises(ConnectionClosed) as closed:
             await socket.get_message()
@@ -356,14 +361,16 @@ async def test_a_client_that_is_there_when_the_replay_ends_is_hung_up_on(
 
 
 async def test_an_address_in_use_is_told(autojump_clock: MockClock) -> None:
+    playback, stand = Playback(recorded(*LOGIN)), Stand(wall_clock=wall_clock, port=8080)
     async with replaying(recorded(*LOGIN), port=8080):
         with pytest.raises(AddressTaken, match=r"127\.0\.0\.1 port 8080: can't be listened on"):
-            await serve_replay(recorded(*LOGIN), port=8080, wall_clock=wall_clock)
+            await serve_replays([playback], stand)
 
 
 async def test_strict_and_lenient_is_a_usage_error(autojump_clock: MockClock) -> None:
+    playback = Playback(recorded(*LOGIN), lenient=True, strict=True)
     with pytest.raises(UsageError, match="strict and lenient"):
-        await serve_replay(recorded(*LOGIN), lenient=True, strict=True, wall_clock=wall_clock)
+        await serve_replays([playback], Stand(wall_clock=wall_clock))
 
 
 # ---------------------------------------------------------------- the panel
@@ -418,9 +425,10 @@ async def say(replay: Replay, *parts: bytes) -> bytes:
     return answer
 
 
-def upgrade(replay: Replay) -> bytes:
-    """Return the bytes that ask for the websocket."""
-    headers = UPGRADE | {"Host": "x", "Origin": replay.panel_url}
+def upgrade(replay: Replay, **more: str) -> bytes:
+    """Return the bytes that ask for the websocket; *more* headers go beside the usual ones."""
+    named = {name.replace("_", "-"): value for name, value in more.items()}
+    headers = UPGRADE | {"Host": "x", "Origin": replay.panel_url} | named
     lines = [f"{name}: {value}" for name, value in headers.items()]
     return "\r\n".join([f"GET /api/servers/{SERVER}/ws HTTP/1.1", *lines, "", ""]).encode()
 
@@ -485,15 +493,66 @@ async def test_frames_sent_right_behind_the_upgrade_are_not_lost(autojump_clock:
 
 
 @pytest.mark.parametrize(
-    "garbage",
-    [b"\xff" * 64, b"\x81\x02hi", b"\x81\x82\x00\x00\x00\x00\xff\xfe", b"GET / HTTP/1.1\r\n\r\n"],
+    ("garbage", "word"),
+    [
+        (b"\xff" * 64, b"RSV1 set, RSV2 set, RSV3 set, bad opcode 15"),
+        (b"\x81\x02hi", b"bad MASK"),
+        (b"GET / HTTP/1.1\r\n\r\n", b"RSV1 set, bad opcode 7, bad MASK"),
+    ],
 )
-async def test_garbage_for_frames_ends_that_connection_only(
-    autojump_clock: MockClock, garbage: bytes
+async def test_garbage_for_frames_ends_that_connection_only_and_with_a_word(
+    autojump_clock: MockClock, garbage: bytes, word: bytes
 ) -> None:
     async with replaying(recorded(*LOGIN)) as replay:
-        await say(replay, upgrade(replay), garbage)
+        said = await say(replay, upgrade(replay), garbage)
         async with let_in(replay) as socket:
             answer = await socket.get_message()
 
-    assert answer == SUCCESS
+    assert (said.endswith(encode_close(1002, word.decode())), answer) == (True, SUCCESS)
+
+
+# ---------------------------------------------------------------- whose daemon was recorded
+
+
+async def heard_of(daemon: str | None, *parts: bytes, **offer: str) -> bytes:
+    """Return what comes of these bytes, sent on a websocket to the replay of such a daemon."""
+    recording = recorded(*LOGIN)
+    recording = evolve(recording, header=replace(recording.header, daemon=daemon))
+    async with replaying(recording) as replay:
+        said = await say(replay, upgrade(replay, **offer), *parts)
+    return said.partition(b"\r\n\r\n")[2]
+
+
+def masked(opcode: Opcode, text: str, **how: Any) -> bytes:
+    return encode_frame(opcode, text.encode(), mask=b"mask", **how)
+
+
+NEWER = ["pelican-dev/wings 1.0.0-beta29", "pterodactyl/wings 1.12.2"]
+OLDER = ["pterodactyl/wings 1.11.11+f1c5bbd", "pterodactyl", None]
+NO_TOKEN = frame("jwt error", "jwt: no jwt present")
+
+
+@pytest.mark.parametrize("daemon", [*NEWER, *OLDER])
+async def test_the_manners_at_a_replay_are_those_of_the_recorded_daemon(
+    autojump_clock: MockClock, daemon: str | None
+) -> None:
+    """Only a newer one has a limit, drops binary frames and compresses if that is offered."""
+    binary = await heard_of(daemon, masked(Opcode.BINARY, STATS))
+    long = await heard_of(daemon, masked(Opcode.TEXT, STATS + " " * 4096))
+    small = await heard_of(
+        daemon, masked(Opcode.TEXT, STATS), sec_websocket_extensions="permessage-deflate"
+    )
+
+    answer = encode_text(NO_TOKEN)
+    found = (binary, long, small)
+    if daemon in NEWER:
+        assert found == (b"", encode_close(1009), encode_text(NO_TOKEN, deflates=True))
+    else:
+        assert found == (answer, answer, answer)
+
+
+async def test_a_text_of_broken_utf8_is_read_and_not_the_end(autojump_clock: MockClock) -> None:
+    broken = encode_frame(Opcode.TEXT, STATS.encode() + b"\xff", mask=b"mask")
+    good = masked(Opcode.TEXT, STATS)
+
+    assert await heard_of(None, broken, good) == encode_text(NO_TOKEN)

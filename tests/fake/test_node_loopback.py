@@ -19,7 +19,9 @@ from websockets.frames import Close
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
+from automate.fake.analysis import read_script
 from automate.fake.node import Replay, open_replay
+from automate.fake.script import Push
 from automate.recording.format import ServerFrame
 from automate.recording.reader import Recording, read_recording
 from tests.fake.scenes import LOGIN, frame, lost, recorded
@@ -65,6 +67,25 @@ async def test_any_ordinary_client_can_play_the_recorded_one(name: str, recordin
             return [entered.recv() for _ in frames]
 
     assert await with_replay(recording, client, speed=math.inf) == frames
+
+
+async def test_a_client_that_offers_to_compress_hears_the_same_to_the_byte(
+    recordings: Path,
+) -> None:
+    recording = read_recording(recordings / "crash-undetected-pelican.jsonl")
+    script = read_script(recording.entries, server=recording.header.server)
+    pushed = [step.text for step in script.steps if isinstance(step, Push)]
+
+    def client(replay: Replay) -> tuple[list[str], list[str]]:
+        token = ask(replay, f"/servers/{replay.server}/websocket")["data"]["token"]
+        with connect(replay.socket_url, origin=Origin(replay.panel_url)) as entered:
+            entered.send(json.dumps({"event": "auth", "args": [token]}))
+            names = [str(extension.name) for extension in entered.protocol.extensions]
+            return names, [str(entered.recv()) for _ in range(len(pushed) + 1)]
+
+    names, heard = await with_replay(recording, client, speed=math.inf)
+    assert names == ["permessage-deflate"]
+    assert [text for text in heard if text != frame("auth success")] == pushed
 
 
 async def test_a_lost_connection_just_goes_and_a_closed_one_says_why() -> None:

@@ -15,7 +15,8 @@ def accepted(folder: Path, *, update: bool = False) -> AcceptedTranscripts:
 
 
 def test_what_was_accepted_holds(tmp_path: Path, root: Path, recordings: Path) -> None:
-    transcript = rehearse(root / "recipes", recordings / "crash-undetected.jsonl")
+    restart = root / "recipes" / "restart_on_crash.py"
+    transcript = rehearse(restart, recordings / "crash-undetected.jsonl")
     first = accepted(tmp_path / "deep", update=True)
     first.check(transcript)
     first.check(["a", "b"])

@@ -9,11 +9,14 @@ from automate.errors import UsageError
 from automate.fake.model.settings import Settings
 from automate.live.listener import Listener
 from automate.testing import (
+    Playback,
     Script,
     Timeline,
+    all_running,
     modelled_node,
     rehearse,
     replayed_node,
+    replayed_nodes,
 )
 from automate.wire.messages import PowerState, SendCommand, SetState, StatusChanged
 
@@ -221,3 +224,47 @@ def test_a_replay_is_the_same_in_every_run_of_trio() -> None:
     runs = [trio.run(evening, clock=MockClock(autojump_threshold=0)) for _ in range(5)]
 
     assert runs == runs[:1] * 5
+
+
+# ---------------------------------------------------------------- several
+
+
+async def test_one_engine_runs_recipes_for_several_replayed_servers(
+    autojump_clock: MockClock,
+) -> None:
+    """Each has its own evening, its own play and its own traffic; the panel is one."""
+    calm = Script("calm", server="b2b2c3d4-0002-4000-8000-000000000002").online().wait(30)
+    fall = Script("fall", crash_detection=False).online().crash(after=3).start(after=10)
+    async with (
+        replayed_nodes(Playback(fall.recording, leave=[1]), calm) as nodes,
+        all_running(nodes, RESTART) as (falling, calming),
+    ):
+        await nodes[0].becomes("offline")
+        await nodes[0].becomes("running")
+
+    assert (nodes[0].panel_url, nodes[0].key) == (nodes[1].panel_url, nodes[1].key)
+    Timeline(falling.transcript).sent("start").once().confirmed()
+    Timeline(calming.transcript).nothing()
+    assert (falling.transcript.recording, calming.transcript.recording) == ("fall", "calm")
+    assert [any("offline" in line for line in node.traffic) for node in nodes] == [True, False]
+    tokens = [f"= GET /api/client/servers/{node.server}/websocket 200" for node in nodes]
+    told = [[line[11:].strip() for line in node.traffic if " = " in line] for node in nodes]
+    assert [tokens[n] in told[n] and tokens[1 - n] not in told[n] for n in (0, 1)] == [True, True]
+
+
+async def test_two_evenings_of_one_server_are_two_servers(autojump_clock: MockClock) -> None:
+    async with replayed_nodes(FALL, FALL) as (one, other):
+        async with one.open_session(), other.open_session():
+            await one.hears("hello")
+            await other.hears("hello")
+
+        assert one.server == FALL.server != other.server
+
+
+async def test_without_a_node_there_is_nothing_to_do(autojump_clock: MockClock) -> None:
+    with pytest.raises(UsageError, match="give at least one node"):
+        async with all_running([], RESTART):
+            pass
+    with pytest.raises(UsageError, match="give it one"):
+        async with replayed_nodes():
+            pass

@@ -1,5 +1,6 @@
 """The pytest plugin, seen by a project that uses it: pytest within pytest."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -534,11 +535,35 @@ def test_chance_is_found_by_seeds(project: pytest.Pytester) -> None:
     swept = project.runpytest_inprocess("--seeds", "4")
 
     assert outcome(plain) == {"passed": 3}
-    assert outcome(swept)["passed"] + outcome(swept)["failed"] == 9
+    assert outcome(swept)["passed"] + outcome(swept)["failed"] + outcome(swept)["skipped"] == 9
     swept.stdout.fnmatch_lines(
         ["under seed * the transcript is not that of seed 0 (- 0, + *)", "seed 0:", "seed *:"]
     )
     assert all("test_chance" in line for line in swept.outlines if line.startswith("FAILED"))
+
+
+def test_a_sweep_stops_at_the_first_transcript_that_differs(project: pytest.Pytester) -> None:
+    """That one is shown beside the first; under the seeds after it the test is not run."""
+    project.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("name", ["odd", "even"])
+        def test_it(transcripts, scheduler_seed, name):
+            print("ran", name, scheduler_seed)
+            transcripts.said.append("third" if (name, scheduler_seed) == ("odd", 2) else "same")
+        """
+    )
+
+    swept = project.runpytest_inprocess("--seeds", "5", "-s", "-rs")
+
+    assert outcome(swept) == {"passed": 7, "failed": 1, "skipped": 2}
+    ran = re.findall(r"ran (\w+) (\d)", swept.stdout.str())
+    assert sorted(ran) == sorted(
+        [("odd", seed) for seed in "012"] + [("even", seed) for seed in "01234"]
+    )
+    swept.stdout.fnmatch_lines(["seed 0:", "same", "seed 2:", "third"])
+    swept.stdout.fnmatch_lines(["SKIPPED *the sweep is over: seed 2 gave another transcript"])
 
 
 def test_a_test_can_be_marked_to_be_swept_always(project: pytest.Pytester) -> None:

@@ -27,7 +27,9 @@ def project(
     (folder / "recordings").mkdir(parents=True)
     (folder / "tests").mkdir()
     shutil.copy(recordings / "crash-undetected.jsonl", folder / "recordings")
-    shutil.copytree(root / "recipes", folder / "recipes")
+    (folder / "recipes").mkdir()
+    for name in ("announcements", "backup_before_stop", "restart_on_crash"):
+        shutil.copy(root / "recipes" / f"{name}.py", folder / "recipes")
     monkeypatch.chdir(folder / "tests")
     with using(None):
         yield folder

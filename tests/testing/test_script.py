@@ -20,7 +20,7 @@ from automate.fake.tape import Tape
 from automate.recording.format import ServerFrame
 from automate.recording.reader import read_recording
 from automate.testing import Game, Script, Timeline, rehearse
-from automate.wire.messages import SendCommand, SetState, Unknown
+from automate.wire.messages import ConsoleOutput, SendCommand, SetState, Unknown
 from tests.testing.shapes import shape
 
 ARENA = Game(
@@ -300,6 +300,51 @@ def test_the_prefix_of_the_log_tells_the_time() -> None:
 def test_what_makes_no_sense_is_refused(write: Callable[[], Script], problem: str) -> None:
     with pytest.raises(UsageError, match=re.escape(problem)):
         write()
+
+
+BEGUN = Script("evening").online()
+EMPTY = "the daemon passes on no empty line; leave it out, or write '\\r' for one of a game"
+NEWLINE = "a line holds no newline; write one by one what it is made of: 'a', 'b'"
+
+
+@pytest.mark.parametrize(
+    ("write", "problem"),
+    [
+        (lambda: BEGUN.says("hi", ""), f"Script 'evening', at 0.0026 s: says(): {EMPTY}"),
+        (lambda: BEGUN.says("a\nb"), f"Script 'evening', at 0.0026 s: says(): {NEWLINE}"),
+        (lambda: BEGUN.daemon_says("a\nb"), f"daemon_says(): {NEWLINE}"),
+        (lambda: BEGUN.command("list", answers=["a\nb"]), f"command(): {NEWLINE}"),
+        (lambda: Game(boot=["a\nb"]), f"Game: 'a\\nb': {NEWLINE}"),
+        (lambda: Game(done=""), f"Game: '': {EMPTY}"),
+    ],
+)
+def test_a_line_that_no_daemon_sends_is_refused_with_what_to_write_instead(
+    write: Callable[[], object], problem: str
+) -> None:
+    with pytest.raises(UsageError) as refused:
+        write()
+
+    assert problem in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def lines(script: Script) -> list[str]:
+    """Return the console lines after the beginning."""
+    frames = [entry.message for entry in script.recording.entries if isinstance(entry, ServerFrame)]
+    return [message.line for message in frames if isinstance(message, ConsoleOutput)]
+
+
+def test_a_line_is_sent_as_the_daemon_sends_it() -> None:
+    """A return after a space becomes a line end, and what is too long is cut (PROBED 1)."""
+    evening = BEGUN.says("\r", "a\r\nb", "a \rb", "x" * 70_033)
+
+    assert lines(evening) == ["\r", "a\r\nb", "a\r\nb", "x" * 65_536, "x" * 401]
+
+
+def test_in_the_logs_a_line_too_long_is_the_end() -> None:
+    evening = BEGUN.says("first", "x" * 70_033, "last").logs()
+
+    assert lines(evening)[-1] == "first"
 
 
 def test_an_evening_can_go_on_in_several_ways() -> None:

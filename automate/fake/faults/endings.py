@@ -6,7 +6,8 @@ from typing import Final
 from attrs import frozen
 
 from automate.errors import UsageError
-from automate.fake.faults.line import ABNORMAL, End, Place, Planned, Silence, Stage
+from automate.fake.faults.line import End, Place, Planned, Silence, Stage
+from automate.fake.framing import ABNORMAL
 
 __all__ = ["DropAfter", "HalfOpen", "Reset"]
 

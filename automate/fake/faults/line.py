@@ -10,13 +10,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from random import Random
-from typing import Final, Protocol
+from typing import Protocol
 
 from attrs import define, field, frozen
 
-__all__ = ["End", "Line", "LineFault", "Place", "Planned", "Silence", "Stage"]
+from automate.fake.framing import ABNORMAL
 
-ABNORMAL: Final = 1006
+__all__ = ["End", "Line", "LineFault", "Place", "Planned", "Silence", "Stage"]
 
 
 @frozen

@@ -81,7 +81,7 @@ class Run:
         """Return the line of the connection *number*, which is opened at *at*."""
         return Line(self._on_line, seed=self._seed, number=number, at=at)
 
-    def around(self, stream: trio.abc.Stream) -> trio.abc.Stream:
+    def around(self, stream: trio.abc.HalfCloseableStream) -> trio.abc.HalfCloseableStream:
         """Return *stream*, as slow as its reader is."""
         for slow in self._slow:
             stream = SlowStream(stream, bytes_per_second=slow.bytes_per_second)

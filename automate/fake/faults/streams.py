@@ -29,7 +29,7 @@ class SlowReader:
             raise UsageError(f"slow reader: expected bytes above 0, found {self.bytes_per_second}")
 
 
-class _Around(trio.abc.Stream):
+class _Around(trio.abc.HalfCloseableStream):
     """A stream that passes everything on to another."""
 
     def __init__(self, stream: trio.abc.Stream) -> None:
@@ -46,6 +46,11 @@ class _Around(trio.abc.Stream):
     async def wait_send_all_might_not_block(self) -> None:
         """Wait for room."""
         await self._stream.wait_send_all_might_not_block()
+
+    async def send_eof(self) -> None:
+        """Say that nothing more will be sent, if the stream knows a way to say that."""
+        if isinstance(self._stream, trio.abc.HalfCloseableStream):
+            await self._stream.send_eof()
 
     async def aclose(self) -> None:
         """Close the stream."""
@@ -93,6 +98,13 @@ class SwitchedStream(_Around):
             await trio.lowlevel.checkpoint()
         else:
             await self._stream.send_all(data)
+
+    async def send_eof(self) -> None:
+        """Say that nothing more will be sent, or say nothing."""
+        if self._is_silent:
+            await trio.lowlevel.checkpoint()
+        else:
+            await super().send_eof()
 
 
 async def reset(stream: trio.SocketStream) -> None:

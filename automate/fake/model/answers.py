@@ -6,6 +6,7 @@ Source: PROTOCOL sections 1 to 4. When which of them is given is left to `panel`
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qsl
 
 from attrs import field, frozen
 
@@ -14,6 +15,7 @@ from automate.fake.model.signals import Usage
 
 __all__ = [
     "Answer",
+    "Paging",
     "access_denied",
     "account_object",
     "daemon_failed",
@@ -21,6 +23,7 @@ __all__ = [
     "invalid",
     "list_object",
     "not_found",
+    "paging",
     "resources",
     "server_object",
     "stamp",
@@ -99,17 +102,46 @@ def resources(usage: Usage, state: str, *, is_suspended: bool) -> Answer:
     return Answer(status=200, body={"object": "stats", "attributes": attributes})
 
 
-def list_object(items: list[Any], *, per_page: int, **meta: Any) -> dict[str, Any]:
-    """Return a list of one page; *meta* is what the list has besides."""
+@frozen(kw_only=True)
+class Paging:
+    """Which page of the list at *url* is asked for, counted from 1, and how long pages are."""
+
+    url: str
+    page: int = 1
+    per_page: int
+
+
+def paging(url: str, query: str, *, per_page: int, most: int) -> Paging:
+    """Return what *query* asks for; without a word of it a page has *per_page* items."""
+    asked = dict(parse_qsl(query))
+    size = min(_count(asked.get("per_page"), per_page), most)
+    return Paging(url=url, page=_count(asked.get("page"), 1), per_page=size)
+
+
+def _count(text: str | None, default: int) -> int:
+    digits = text if text and text.isascii() and text.isdigit() else ""
+    return int(digits[:9] or 0) or default
+
+
+def list_object(items: list[Any], paging: Paging, **meta: Any) -> dict[str, Any]:
+    """Return one page of a list (PROTOCOL 1.5); *meta* is what the list has besides."""
+    page, size = paging.page, paging.per_page
+    shown = items[(page - 1) * size : page * size]
+    pages = max(1, -(-len(items) // size))
+    links = {}
+    if page > 1:
+        links["previous"] = f"{paging.url}?page={page - 1}"
+    if page < pages:
+        links["next"] = f"{paging.url}?page={page + 1}"
     pagination = {
         "total": len(items),
-        "count": len(items),
-        "per_page": per_page,
-        "current_page": 1,
-        "total_pages": 1,
-        "links": {},
+        "count": len(shown),
+        "per_page": size,
+        "current_page": page,
+        "total_pages": pages,
+        "links": links,
     }
-    return {"object": "list", "data": items, "meta": {**meta, "pagination": pagination}}
+    return {"object": "list", "data": shown, "meta": {**meta, "pagination": pagination}}
 
 
 def account_object(kind: Kind, *, uuid: str, is_admin: bool) -> dict[str, Any]:

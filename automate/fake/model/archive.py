@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import define, evolve
 
-from automate.fake.model.answers import Answer, error, invalid, list_object, stamp
+from automate.fake.model.answers import Answer, Paging, error, invalid, list_object, stamp
 from automate.fake.model.settings import Kind
 from automate.fake.model.signals import BackupEnded
 
@@ -65,12 +65,12 @@ class Archive:
         self._window_seconds = window_seconds
         self._all: list[Backup] = []
 
-    def listed(self) -> Answer:
-        """Return the answer to ``GET …/backups``."""
+    def listed(self, paging: Paging) -> Answer:
+        """Return the answer to ``GET …/backups``: failed ones are shown, and not counted."""
         rows = list(self.rows.values())
         count = sum(row.counts for row in rows)
         items = [row.item(self._kind) for row in rows]
-        return Answer(status=200, body=list_object(items, per_page=20, backup_count=count))
+        return Answer(status=200, body=list_object(items, paging, backup_count=count))
 
     def objection(self, fields: Mapping[str, Any], now: float) -> Answer | None:
         """Return why no backup is made of *fields*; first the form, the throttle, the limit."""

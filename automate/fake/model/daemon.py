@@ -17,6 +17,7 @@ from automate.fake.model.claims import Claims
 from automate.fake.model.container import Container, pieces
 from automate.fake.model.inbound import Heard
 from automate.fake.model.limits import ConsoleLimit
+from automate.fake.model.pipe import Pipe
 from automate.fake.model.power import Power
 from automate.fake.model.settings import Settings
 from automate.fake.model.signals import (
@@ -26,6 +27,7 @@ from automate.fake.model.signals import (
     Commanded,
     ConditionChanged,
     Exited,
+    Flowing,
     Input,
     MakeBackup,
     Measure,
@@ -40,6 +42,7 @@ from automate.fake.model.signals import (
     Said,
     SaidCompressed,
     SaidInBinary,
+    Stalled,
     TokensDenied,
     Usage,
     UserRevoked,
@@ -60,6 +63,7 @@ _NEEDS: Final = {
     "restart": "control.restart",
     "kill": "control.stop",
 }
+_BURST_SECONDS: Final = 0.001
 _COMMANDS: Final = "control.console"
 _BACKUPS: Final = "backup.read"
 _ERRORS: Final = "admin.websocket.errors"
@@ -100,6 +104,13 @@ class Daemon:
         self._sockets = self._new_sockets()
         self._container = Container(keeps=settings.log_lines)
         self._console_limit = ConsoleLimit()
+        self._pipe = Pipe(
+            self._agenda,
+            seconds=settings.delays.held_up,
+            pass_on=self._pass_on,
+            is_held_up=lambda: self._sockets.is_held_up,
+        )
+        self._printed_at = -1.0
         self._run = 0
 
     def _new_sockets(self) -> Sockets:
@@ -179,10 +190,14 @@ class Daemon:
                 self._sockets.close(socket)
             case Said() | SaidInBinary() | SaidCompressed():
                 self._sockets.hear(happened, self.power.conditions)
-            case Printed(line=line):
-                self._print(line)
-            case Exited(code=code, out_of_memory=out_of_memory):
-                self.power.see_exit(code, out_of_memory=out_of_memory)
+            case Stalled(socket=socket):
+                self._sockets.stall(socket)
+            case Flowing(socket=socket):
+                self._sockets.flow(socket)
+            case Printed() | Exited():
+                if isinstance(happened, Printed):
+                    self._container.add(happened.line)
+                self._pipe.put(happened)
             case Measured(usage=usage):
                 self._see_usage(usage)
             case PowerAsked(action=action):
@@ -252,15 +267,25 @@ class Daemon:
 
     # ------------------------------------------------------------ the process
 
+    def _pass_on(self, happened: Printed | Exited) -> None:
+        match happened:
+            case Printed(line=line):
+                self._print(line)
+            case Exited(code=code, out_of_memory=out_of_memory):
+                self.power.see_exit(code, out_of_memory=out_of_memory)
+
     def _print(self, line: str) -> None:
-        self._container.add(line)
         # The state may overtake the line that brought it (PROBED 8.3: once in some forty).
         is_late = self._chance.happens(1 / 40)
         if is_late:
             self.power.see_line(line)
+        is_burst = self._agenda.now - self._printed_at < _BURST_SECONDS
+        self._printed_at = self._agenda.now
+        vanishing = self.settings.vanishing if is_burst else 0.0
         for piece in pieces(line):
             if self._console_limit.allows(self._agenda.now):
-                self._sockets.publish(frames.console(piece))
+                text = frames.console(piece)
+                self._sockets.publish(text, is_line=True, vanishing=vanishing)
             elif self._console_limit.is_news():
                 self.say(_FLOODED)
         if not is_late:
@@ -348,6 +373,8 @@ class Daemon:
     def _stop_node(self) -> None:
         self._sockets.drop_all()
         self._agenda.clear()
+        if self._pipe.break_off():
+            self.power.is_process_running = False
         self.power.forget()
         self.is_up = False
 

@@ -10,6 +10,7 @@ from automate.fake.model.settings import Kind
 from automate.fake.model.signals import (
     Closed,
     Drop,
+    Flowing,
     Input,
     NodeStarted,
     NodeStopped,
@@ -18,6 +19,7 @@ from automate.fake.model.signals import (
     SaidCompressed,
     SaidInBinary,
     Send,
+    Stalled,
     TokensDenied,
     UserRevoked,
 )
@@ -47,6 +49,7 @@ class Node:
             raise UsageError("a node needs a server; give it one")
         first = next(iter(self.worlds.values())).settings
         self.kind: Kind = first.kind
+        self.manners = first.manners
         self.epoch = first.epoch
         self._of_socket: dict[int, World] = {}
 
@@ -82,7 +85,7 @@ class Node:
                 return list(self.worlds.values())
             case TokensDenied() | UserRevoked() if server is None:
                 return list(self.worlds.values())
-            case Said() | SaidInBinary() | SaidCompressed() | Closed():
+            case Said() | SaidInBinary() | SaidCompressed() | Stalled() | Flowing() | Closed():
                 world = self._of_socket.get(happened.socket)
                 return [] if world is None else [world]
         world = self._named(server)

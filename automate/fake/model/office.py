@@ -17,6 +17,7 @@ from automate.fake.model.answers import (
     error,
     invalid,
     not_found,
+    paging,
     resources,
     server_object,
     unreachable,
@@ -133,7 +134,9 @@ class Office:
         self._out = out
         world.watch = self._hear
 
-    def answer(self, user: User, method: str, rest: list[str], body: Any, at: float) -> Answer:
+    def answer(
+        self, user: User, method: str, rest: list[str], body: Any, at: float, *, query: str = ""
+    ) -> Answer:
         """Return the answer to a call; *rest* are the parts of its path behind the server."""
         if (method, rest) == ("GET", []):
             return Answer(status=200, body=self.item(user) | {"meta": self._meta(user)})
@@ -148,6 +151,8 @@ class Office:
                 return self._power(user, body, at)
             case "POST", ["command"]:
                 return self._command(user, body, at)
+            case "GET", ["backups"]:
+                return self._list_backups(user, query)
             case _, ["backups", *more]:
                 return self._backups(user, method, more, body, at)
         return not_found()
@@ -169,6 +174,20 @@ class Office:
         self.status = to
         changed = ConditionChanged(is_suspended=to == "suspended", is_installing=to == "installing")
         return self.world.handle(changed, at)
+
+    def see(self, changed: ConditionChanged) -> None:
+        """Take over what was made of the server; its files and its image the panel can't see."""
+        for is_so, status in (
+            (changed.is_suspended, "suspended"),
+            (changed.is_installing, "installing"),
+            (changed.is_restoring, "restoring_backup"),
+        ):
+            if is_so:
+                self.status = status
+            elif is_so is False and self.status == status:
+                self.status = None
+        if changed.is_transferring is not None:
+            self.is_transferring = changed.is_transferring
 
     # ------------------------------------------------------------ what is in the way
 
@@ -280,6 +299,12 @@ class Office:
 
     # ------------------------------------------------------------ backups
 
+    def _list_backups(self, user: User, query: str) -> Answer:
+        if not user.may("backup.read"):
+            return access_denied()
+        url = f"{self.settings.url}/api/client/servers/{self.world.settings.server}/backups"
+        return self.archive.listed(paging(url, query, per_page=20, most=50))
+
     def _backups(self, user: User, method: str, rest: list[str], body: Any, at: float) -> Answer:
         needed = {"GET": "read", "POST": "create", "DELETE": "delete"}.get(method)
         if rest[1:] == ["restore"]:
@@ -290,11 +315,8 @@ class Office:
             return not_found()
         if not user.may(f"backup.{needed}"):
             return access_denied()
-        match method, rest:
-            case "GET", []:
-                return self.archive.listed()
-            case "POST", []:
-                return self._create_backup(user, body if isinstance(body, dict) else {}, at)
+        if (method, rest) == ("POST", []):
+            return self._create_backup(user, body if isinstance(body, dict) else {}, at)
         row = self.archive.rows.get(rest[0]) if rest else None
         if row is None:
             return not_found()
@@ -327,10 +349,12 @@ class Office:
         return Answer(status=200, body=begun)
 
     def _delete_backup(self, row: Backup) -> Answer:
+        """Answer as PROTOCOL 4.4: one that is being made can go, and even if it is locked."""
         if row.is_locked and row.is_successful:
             text = "Cannot delete a backup that is marked as locked."
             return error(400, "BackupLockedException", text)
-        if self._is_down:
+        # Pelican heeds its daemon's errors only where there is an archive to lose.
+        if self._is_down and (self._kind is Kind.PTERODACTYL or row.is_successful):
             return unreachable(self._kind)
         self.archive.remove(row)
         return Answer(status=204)

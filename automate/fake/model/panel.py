@@ -8,13 +8,20 @@ from typing import Any, Final
 
 from attrs import evolve
 
-from automate.fake.model.answers import Answer, account_object, error, list_object, not_found
+from automate.fake.model.answers import (
+    Answer,
+    account_object,
+    error,
+    list_object,
+    not_found,
+    paging,
+)
 from automate.fake.model.mint import Mint
 from automate.fake.model.node import Node
 from automate.fake.model.office import ADMIN_PERMISSIONS, Office, PanelSettings, User
 from automate.fake.model.quotas import Quotas
 from automate.fake.model.settings import Kind
-from automate.fake.model.signals import Drop, Send
+from automate.fake.model.signals import ConditionChanged, Drop, Send
 
 __all__ = ["ADMIN_PERMISSIONS", "Panel", "PanelSettings", "User"]
 
@@ -44,13 +51,21 @@ class Panel:
         if user is None:
             answer = error(401, "AuthenticationException", "Unauthenticated.")
         else:
-            answer = self._limited(user, method, path.partition("?")[0].rstrip("/"), body, at)
+            answer = self._limited(user, method, path, body, at)
         out = list(self._out)
         self._out.clear()
         return answer, out
 
+    def see(self, changed: ConditionChanged, *, server: str | None = None) -> None:
+        """Take over what was made of *server*, which can be left out where there is only one."""
+        for uuid, office in self.offices.items():
+            if server in (None, uuid):
+                office.see(changed)
+
     def _limited(self, user: User, method: str, path: str, body: Any, at: float) -> Answer:
         """Answer within the limits, with their headers (PROTOCOL 1.2)."""
+        path, _, query = path.partition("?")
+        path = path.rstrip("/")
         is_newer = self._node.kind is Kind.PELICAN
         calls = self.settings.calls_a_minute or (256 if is_newer else 720)
         limits = {f"user {user.uuid}": calls}
@@ -61,20 +76,25 @@ class Panel:
         if taken.is_over:
             refused = error(429, "ThrottleRequestsException", "Too Many Attempts.")
             return evolve(refused, headers=taken.headers)
-        answer = self._route(user, method, path, body, at)
+        answer = self._route(user, method, path, query, body, at)
         return evolve(answer, headers={**taken.headers, **answer.headers})
 
-    def _route(self, user: User, method: str, path: str, body: Any, at: float) -> Answer:
+    def _route(
+        self, user: User, method: str, path: str, query: str, body: Any, at: float
+    ) -> Answer:
         if (method, path) == ("GET", _LIST):
             items = [office.item(user) for office in self.offices.values()]
-            return Answer(status=200, body=list_object(items, per_page=50))
+            page = paging(self.settings.url + _LIST, query, per_page=50, most=100)
+            return Answer(status=200, body=list_object(items, page))
         if (method, path) == ("GET", _ACCOUNT):
             item = account_object(self._node.kind, uuid=user.uuid, is_admin=user.is_admin)
             return Answer(status=200, body=item)
         match path.split("/"):
             case ["", "api", "client", "servers", server, *rest]:
                 office = self._office(server)
-                return office.answer(user, method, rest, body, at) if office else not_found()
+                if office is None:
+                    return not_found()
+                return office.answer(user, method, rest, body, at, query=query)
         return not_found()
 
     def _office(self, server: str) -> Office | None:

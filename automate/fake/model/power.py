@@ -45,6 +45,7 @@ class Conditions:
     is_restoring: bool = False
     is_disk_full: bool = False
     is_image_missing: bool = False
+    is_volume_missing: bool = False
 
     def change(self, to: ConditionChanged) -> None:
         """Take over what *to* says of them."""

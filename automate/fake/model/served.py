@@ -30,7 +30,10 @@ class Tenant:
 
 
 class Tell(Protocol):
-    """Makes something happen to the model now: a node that stops, a suspension, a denied token."""
+    """Makes something happen now: a node that stops, a suspension, a denied token.
+
+    Of a suspension, an installation, a restore and a transfer the panel knows as well.
+    """
 
     def __call__(self, happened: Input, *, server: str | None = None) -> None:
         """See `Node.handle`."""

@@ -32,12 +32,16 @@ from automate.fake.model.served import ServedModel, ServedNode, Tenant
 from automate.fake.model.settings import Kind, Settings
 from automate.fake.model.signals import (
     Closed,
+    ConditionChanged,
     Drop,
+    Flowing,
     Input,
     Opened,
     Said,
+    SaidCompressed,
     SaidInBinary,
     Send,
+    Stalled,
 )
 from automate.fake.model.world import World
 from automate.fake.upgrade import answer_upgrade
@@ -193,6 +197,7 @@ class _Service:
         self._origins = origins
         self._begin = trio.current_time()
         self.connections = Connections(self, faults)
+        self._held_up: list[Stalled] = []
         # Set when something came in, so that the model may wake at another time than it said.
         self._news = trio.Event()
         for server, world in node.worlds.items():
@@ -222,8 +227,10 @@ class _Service:
             self._carry_out(self._node.tick(now))
 
     def tell(self, happened: Input, *, server: str | None = None) -> None:
-        """Let something happen now."""
+        """Let something happen now; what becomes of a server, its panel knows as well."""
         self._carry_out(self._node.handle(happened, self._at, server=server))
+        if isinstance(happened, ConditionChanged):
+            self.panel.see(happened, server=server)
         self._news.set()
 
     def _carry_out(self, outputs: Collection[Send | Drop]) -> None:
@@ -237,6 +244,8 @@ class _Service:
                     self.connections.send(client, output.text)
                 else:
                     self.connections.drop(client, output.code, output.reason)
+        while self._held_up:
+            self.tell(self._held_up.pop())
 
     # ------------------------------------------------------------ calls
 
@@ -262,9 +271,8 @@ class _Service:
     def _ask_panel(self, request: Request, body: Any) -> Answer:
         scheme, _space, key = request.headers.get("authorization", "").partition(" ")
         known = key.strip() if scheme.lower() == "bearer" else None
-        answer, outputs = self.panel.call(
-            request.method, request.path, body, key=known, at=self._at
-        )
+        path = f"{request.path}?{request.query}" if request.query else request.path
+        answer, outputs = self.panel.call(request.method, path, body, key=known, at=self._at)
         self._carry_out(outputs)
         self._news.set()
         return answer
@@ -286,27 +294,38 @@ class _Service:
             origins=self._origins,
             is_lost=not known.daemon.is_up,
             request_id=request_id,
+            manners=self._node.manners,
         )
 
     # ------------------------------------------------------------ clients
 
-    def opened(self, client: Client, path: str) -> None:
+    def opened(self, client: Client) -> None:
         """Take in a new connection."""
-        self.tell(Opened(client.number), server=_server_in(path))
+        self.tell(Opened(client.number), server=_server_in(client.path))
 
     def said(self, client: Client, message: str | bytes) -> None:
         """Take in what a client says."""
-        if isinstance(message, str):
-            self.tell(Said(client.number, message))
-        else:
+        if isinstance(message, bytes):
             self.tell(SaidInBinary(client.number, message))
+        elif client.is_deflated:
+            self.tell(SaidCompressed(client.number, message))
+        else:
+            self.tell(Said(client.number, message))
 
     def closed(self, client: Client) -> None:
         """Take in that a connection is over."""
         self.tell(Closed(client.number))
 
-    def wrote(self) -> None:
+    def wrote(self, client: Client) -> None:
         """Do nothing: the model's time does not depend on who reads."""
+
+    def stalled(self, client: Client) -> None:
+        """Let the daemon notice, once all that it just said is under way."""
+        self._held_up.append(Stalled(client.number))
+
+    def flows(self, client: Client) -> None:
+        """Let the daemon notice."""
+        self.tell(Flowing(client.number))
 
     def faulted(self, client: Client, by: str) -> None:
         """Do nothing: whoever put the fault there sees what it does."""

@@ -10,6 +10,8 @@ from typing import Final
 
 from attrs import field, frozen
 
+from automate.fake.manners import NEWER, OLDER, Manners
+
 __all__ = ["DEFAULT_SERVER", "Delays", "Kind", "Settings"]
 
 DEFAULT_SERVER: Final = "a1b2c3d4-0009-4000-8000-000000000009"
@@ -52,6 +54,8 @@ class Delays:
     kill_lock: float = 0.01
     stop_limit: float = 600
     """A stop that takes longer becomes a kill."""
+    held_up: float = 0.01
+    """Each line waits this long for a socket that takes nothing (PROTOCOL 7.5)."""
     stats: float = 1.0028
     first_stats: float = 0.02
 
@@ -82,12 +86,20 @@ class Settings:
     crash_window_seconds: float = 60
     log_lines: int = 150
     sockets_limit: int = 30
+    vanishing: float = 0.0
+    """In which share of cases a line that comes right behind another gets lost on its way to a
+    socket, without a word: with a seed only, and measured about 1 in 150 (PROBED 5)."""
     delays: Delays = field(factory=Delays)
 
     @property
     def is_newer(self) -> bool:
         """Whether the daemon throttles, limits and asks for a scope."""
         return self.kind is Kind.PELICAN
+
+    @property
+    def manners(self) -> Manners:
+        """What the daemon takes at its sockets."""
+        return NEWER if self.is_newer else OLDER
 
     @property
     def name(self) -> str:

@@ -18,6 +18,7 @@ __all__ = [
     "ConditionChanged",
     "Drop",
     "Exited",
+    "Flowing",
     "Input",
     "Kill",
     "MakeBackup",
@@ -35,6 +36,7 @@ __all__ = [
     "SaidInBinary",
     "Send",
     "Signal",
+    "Stalled",
     "StartProcess",
     "TokensDenied",
     "Usage",
@@ -56,11 +58,24 @@ class SaidInBinary:
 
 @frozen
 class SaidCompressed:
-    """A client sent a frame of *wire_bytes*, which is *text* once inflated."""
+    """A client sent a frame that is *text* once inflated; on the wire it was not too big."""
 
     socket: int
     text: str
-    wire_bytes: int
+
+
+@frozen
+class Stalled:
+    """A client reads nothing, and the network takes nothing more for it."""
+
+    socket: int
+
+
+@frozen
+class Flowing:
+    """The client reads again."""
+
+    socket: int
 
 
 # ---------------------------------------------------------------- in: from the process
@@ -155,6 +170,7 @@ class ConditionChanged:
     is_restoring: bool | None = None
     is_disk_full: bool | None = None
     is_image_missing: bool | None = None
+    is_volume_missing: bool | None = None
 
 
 @frozen
@@ -186,6 +202,8 @@ Input = (
     | Said
     | SaidInBinary
     | SaidCompressed
+    | Stalled
+    | Flowing
     | Closed
     | Printed
     | Exited

@@ -4,11 +4,14 @@ What an authenticated client wants is handed on (*act*). Sources: PROTOCOL 6 and
 sections 1 to 3.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from attrs import define, field
 
+from automate.fake.framing import ABNORMAL
+from automate.fake.manners import size_of
 from automate.fake.model import frames
 from automate.fake.model.agenda import Agenda
 from automate.fake.model.chance import Chance
@@ -23,11 +26,10 @@ __all__ = ["Sockets"]
 
 _AUTH: Final = "auth"
 _JWT: Final = "jwt error"
-_FRAME_BYTES: Final = 4096
-_INFLATED_BYTES: Final = 32768
 _TICK_SECONDS: Final = 30
+# For a socket that takes nothing (PROTOCOL 7.5); of other events none is kept.
+_KEPT_LINES: Final = 8
 _WARNING_SECONDS: Final = 60
-_DROPPED: Final = 1006
 _SUSPENDED: Final = (4409, "server is suspended")
 # How often what is sent in one go is run in its own order; else the last is the first.
 _IN_ORDER: Final = 0.08
@@ -46,6 +48,9 @@ class _Socket:
     claims: Claims | None = None
     subscriptions: int = 0
     waiting: list[Heard] = field(factory=list)
+    # Of a client that reads nothing: the lines that are kept for it.
+    is_stalled: bool = False
+    kept: deque[str] = field(factory=lambda: deque(maxlen=_KEPT_LINES))
 
 
 class Sockets:
@@ -97,11 +102,29 @@ class Sockets:
         """Forget a socket that ended."""
         self._sockets.pop(number, None)
 
+    def stall(self, number: int) -> None:
+        """Take note that a client reads nothing, and that nobody holds any more for it."""
+        if (socket := self._sockets.get(number)) is not None:
+            socket.is_stalled = True
+
+    def flow(self, number: int) -> None:
+        """Take note that it reads again: it is sent what was kept, which are the last lines."""
+        socket = self._sockets.get(number)
+        if socket is not None and socket.is_stalled:
+            socket.is_stalled = False
+            self._out += [Send((number,), text) for text in socket.kept]
+            socket.kept.clear()
+
+    @property
+    def is_held_up(self) -> bool:
+        """Whether some client that is told everything reads nothing."""
+        return any(each.is_stalled and each.subscriptions for each in self._sockets.values())
+
     def drop_all(self) -> None:
         """Drop every socket, authenticated or not, without a close frame."""
         self._drop(list(self._sockets))
 
-    def _drop(self, numbers: Sequence[int], code: int = _DROPPED) -> None:
+    def _drop(self, numbers: Sequence[int], code: int = ABNORMAL) -> None:
         for number in numbers:
             del self._sockets[number]
         if numbers:
@@ -150,16 +173,31 @@ class Sockets:
 
     # ------------------------------------------------------------ saying
 
-    def publish(self, text: str, *, needs: str | None = None) -> None:
-        """Send *text* to everyone subscribed whose token is good and grants what it *needs*."""
+    def publish(
+        self,
+        text: str,
+        *,
+        needs: str | None = None,
+        is_line: bool = False,
+        vanishing: float = 0.0,
+    ) -> None:
+        """Send *text* to everyone subscribed whose token is good and grants what it *needs*.
+
+        Who reads nothing misses it, unless it *is_line* of the game's: the last of these are
+        kept. It gets lost on its way to a socket in the share *vanishing* of cases.
+        """
         self._overhear(text)
         groups: dict[str, list[int]] = {}
         for socket in self._sockets.values():
             if socket.claims is None or not socket.subscriptions:
                 continue
             told = self._told(socket.claims, text, needs)
-            if told is not None:
+            if told is None or (vanishing and self._chance.happens(vanishing)):
+                continue
+            if not socket.is_stalled:
                 groups.setdefault(told, []).extend([socket.number] * socket.subscriptions)
+            elif is_line:
+                socket.kept.append(told)
         self._out.extend(Send(tuple(numbers), told) for told, numbers in groups.items())
 
     def _told(self, claims: Claims, text: str, needs: str | None) -> str | None:
@@ -206,23 +244,20 @@ class Sockets:
 
     def _read(self, socket: _Socket, said: Said | SaidInBinary | SaidCompressed) -> str | None:
         """Return the text of a frame, ``None`` if it is dropped (or the socket is)."""
-        is_newer = self._settings.is_newer
+        manners = self._settings.manners
         match said:
-            case SaidInBinary(data=data):
-                # Go takes the bytes as they are; JSON's decoder puts U+FFFD for broken ones.
-                text, size = data.decode("utf-8", "replace"), len(data)
-            case SaidCompressed(text=text, wire_bytes=size):
-                pass
-            case _:
-                text = said.text
-                size = _size(text)
-        if is_newer and size > _FRAME_BYTES:
+            case SaidInBinary(data=message):
+                size = len(message)
+            case Said(text=message):
+                size = size_of(message)
+            case SaidCompressed(text=message):
+                size = 0  # whoever inflated it has looked at that
+        if size > manners.limit_bytes:
             self._drop([socket.number], 1009)
             return None
         if self._is_throttled(socket, GLOBAL):
             return None
-        is_readable = not isinstance(said, SaidInBinary) and _size(text) <= _INFLATED_BYTES
-        return text if is_readable or not is_newer else None
+        return manners.read(message)
 
     def _is_throttled(self, socket: _Socket, name: str) -> bool:
         """Whether a message is one too many; the client is told once."""
@@ -295,7 +330,3 @@ class Sockets:
         elif left <= _WARNING_SECONDS:
             self.answer(socket.number, [frames.frame("token expiring")])
         self._tick_later(socket)
-
-
-def _size(text: str) -> int:
-    return len(text.encode("utf-8", "surrogatepass"))

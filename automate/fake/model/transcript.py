@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from attrs import define, field
 
+from automate.fake.film import Recorded
 from automate.fake.model.signals import Usage
 from automate.recording.format import Entry, ServerFrame
-from automate.recording.reader import Recording
 from automate.wire import messages as m
 from automate.wire.console import daemon_line
 from automate.wire.messages import PowerState
@@ -21,7 +21,7 @@ __all__ = ["Transcript"]
 class Transcript:
     """The entries of *recording*, and the messages in those of the server."""
 
-    recording: Recording
+    recording: Recorded
     entries: Sequence[Entry] = field(init=False)
     said: dict[int, m.ServerMessage] = field(factory=dict)
 

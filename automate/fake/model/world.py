@@ -137,9 +137,11 @@ class World:
                     self.later(self._backup_seconds, self._archive(uuid))
 
     def _archive(self, uuid: str) -> BackupEnded:
+        # Without the files an older daemon packs nothing, and is content (PROBED 2).
+        is_empty = self.daemon.power.conditions.is_volume_missing
         return BackupEnded(
             uuid=uuid,
-            is_successful=self.backups_succeed,
+            is_successful=self.backups_succeed and not (is_empty and self.settings.is_newer),
             checksum=hashlib.sha1(uuid.encode(), usedforsecurity=False).hexdigest(),
             size_bytes=self.daemon.usage.disk_bytes,
         )

@@ -15,9 +15,9 @@ from trio_websocket import (
     open_websocket_url,
 )
 
-from automate.fake.model.serving import ServedModel, open_model
+from automate.fake.model.serving import ServedModel, Tenant, open_model, open_node
 from automate.fake.model.settings import Kind, Settings
-from automate.fake.model.signals import ConditionChanged, NodeStarted, NodeStopped
+from automate.fake.model.signals import ConditionChanged, NodeStarted, NodeStopped, Restored
 from automate.fake.network import memory_network
 from automate.wire.codec import encode_client
 from automate.wire.messages import Auth, SendCommand, SetState
@@ -194,3 +194,57 @@ async def test_a_suspended_server_closes_with_its_code_and_a_stopped_node_withou
 
     assert suspended == (4409, "server is suspended")
     assert stopped == (1006, None)
+
+
+@pytest.mark.parametrize("kind", BOTH, ids=str)
+@pytest.mark.parametrize(
+    ("changed", "undone", "shown"),
+    [
+        (
+            ConditionChanged(is_suspended=True),
+            ConditionChanged(is_suspended=False),
+            {"status": "suspended", "is_suspended": True},
+        ),
+        (
+            ConditionChanged(is_installing=True),
+            ConditionChanged(is_installing=False),
+            {"status": "installing", "is_installing": True},
+        ),
+        (ConditionChanged(is_restoring=True), Restored(), {"status": "restoring_backup"}),
+        (
+            ConditionChanged(is_transferring=True),
+            ConditionChanged(is_transferring=False),
+            {"status": None, "is_transferring": True},
+        ),
+    ],
+)
+async def test_what_becomes_of_a_server_is_known_to_its_panel_as_well(
+    kind: Kind,
+    changed: ConditionChanged,
+    undone: ConditionChanged | Restored,
+    shown: dict[str, Any],
+    autojump_clock: MockClock,
+) -> None:
+    async with modelling(kind) as served, calling(served) as panel:
+        before = (await panel.get("")).json()["attributes"]
+        served.tell(changed)
+        during = (await panel.get("")).json()["attributes"]
+        refused = await panel.get("/websocket")
+        served.tell(undone)
+        after = (await panel.get("")).json()["attributes"]
+        granted = await panel.get("/websocket")
+
+    assert during == before | shown
+    assert (refused.status_code, granted.status_code, after) == (409, 200, before)
+
+
+async def test_of_several_servers_only_the_one_that_is_meant_changes_at_the_panel(
+    autojump_clock: MockClock,
+) -> None:
+    tenants = [Tenant(Settings(server=f"{n * 8}-0009-4000-8000-000000000009")) for n in "ab"]
+    async with memory_network(), open_node(tenants, wall_clock=wall_clock) as served:
+        one, other = served.servers
+        served.tell(ConditionChanged(is_suspended=True), server=other)
+        offices = served.panel.offices
+
+    assert (offices[one].status, offices[other].status) == (None, "suspended")
