@@ -1,7 +1,8 @@
 """Back the server up, then stop it: each night at half past four, or when it is asked for.
 
 Saving is off while the backup is made and on again afterwards, whatever happens in between.
-If anything fails the server keeps running, and the admin is told.
+The newest three of these backups are kept. If anything fails the server keeps running, and the
+admin is told.
 """
 
 from automate import (
@@ -33,10 +34,11 @@ backup_before_stop = Recipe(
         Announce("The server is backed up now and then stops: find a safe place"),
         Block(
             [
-                Command("save-off"),
-                Command("save-all"),
+                # Twice does no harm; left out, nobody would say that it is saved.
+                Command("save-off", if_in_doubt="repeat"),
+                Command("save-all", if_in_doubt="repeat"),
                 WaitUntil(SAVED, limit_seconds=120),
-                Backup("before stop"),
+                Backup("before stop", keep=3),
             ],
             always=[Command("save-on")],
         ),

@@ -1,7 +1,7 @@
 """Start the server again ten seconds after it crashed, unless the daemon did so itself.
 
-The pause doubles with each attempt (10, 20, 40… seconds) and is short again after ten quiet
-minutes. After five crashes within an hour it gives up and says so.
+The pause doubles with each attempt (10, 20, 40… seconds) and is short again once the server has
+run for ten minutes. After five crashes within an hour it gives up and says so.
 """
 
 from automate import AtMost, Backoff, Crashed, Notify, Recipe, ServerIs, Start, Wait

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import settings
 
 # pytest within pytest, for the tests of our own plugin.
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "tests.secrets_watch"]
 
 ROOT = Path(__file__).parent.parent
 

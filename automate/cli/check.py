@@ -1,19 +1,28 @@
-"""`automate check`: what recipes do, in a line each, or where they are wrong."""
+"""`automate check`: what recipes do, in words, or where they are wrong."""
 
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from textwrap import wrap
+from typing import TYPE_CHECKING, Final
 
 from automate.cli.arguments import Parser
 
+if TYPE_CHECKING:
+    from automate.recipe.loader import Loaded
+
 __all__ = ["run"]
+
+# Prose is hard to read in longer lines, however wide the terminal is.
+_MOST_COLUMNS: Final = 100
 
 
 def run(words: Sequence[str]) -> int:
     """Run the command and return its exit code."""
     parser = Parser(
         "check",
-        "Load recipes and print a line for each: its name, when it runs, what it then does.",
+        "Load recipes and say of each when it runs, what it then does, and how often.",
         example="automate check recipes",
     )
     parser.add_argument("recipes", nargs="+", type=Path, metavar="RECIPE", help="a file or folder")
@@ -22,14 +31,51 @@ def run(words: Sequence[str]) -> int:
 
 
 def _check(paths: list[Path]) -> int:
-    from automate.recipe.description import then_words, when_words
+    from automate.recipe.description import described
     from automate.recipe.loader import load_all
+    from automate.wire.console import clean
 
     found, wrong = load_all(paths)
-    for one in found:
-        recipe = one.recipe
-        print(f"{recipe.name}: when {when_words(recipe)}; then {then_words(recipe)}")
+    for number, one in enumerate(found):
+        print("\n" * bool(number) + one.recipe.name)
+        print("\n".join(_paragraph(clean(described(one.recipe)))))
     sys.stdout.flush()
-    for error in wrong:
+    told = [*map(str, wrong), *_wrong_calls(found)]
+    for error in told:
         print(f"automate: {error}", file=sys.stderr)
-    return 2 if wrong else 0
+    return 2 if told else 0
+
+
+def _paragraph(text: str) -> list[str]:
+    columns = min(shutil.get_terminal_size((80, 24)).columns, _MOST_COLUMNS)
+    return wrap(
+        text,
+        max(columns, 24),
+        initial_indent="  ",
+        subsequent_indent="  ",
+        # A pattern stays in one piece, for it may have to be copied.
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _wrong_calls(found: "Iterable[Loaded]") -> list[str]:
+    """Return what is wrong with the Python functions that the recipes call."""
+    from automate.recipe.flow import flat
+    from automate.recipe.steps import Call
+
+    calls = {
+        (str(one.path), one.recipe.name, step.name): None
+        for one in found
+        for step in flat(one.recipe.all_steps)
+        if isinstance(step, Call)
+    }
+    if not calls:
+        return []
+    from automate.engine.hands import check_call  # takes longer than all the rest
+
+    return [
+        f"{path}: the recipe {recipe!r} calls {wrong}"
+        for path, recipe, name in calls
+        if (wrong := check_call(name)) is not None
+    ]

@@ -73,6 +73,10 @@ class Printer(Watcher):
         """Print what happened to a server."""
         self._line(server, words, colour=_COLOURS.get(words))
 
+    def warned(self, words: str) -> None:
+        """Print on standard error what is wrong."""
+        complain(words)
+
     def gave_up(self, server: str, error: AutomateError) -> None:
         """Print that nothing more will come, and on standard error why."""
         self._line(server, "is given up", colour="red")

@@ -14,6 +14,7 @@ from automate.errors import AutomateError, UsageError
 if TYPE_CHECKING:
     from automate.engine.engine import Outcome
     from automate.engine.journal_file import SqliteJournal
+    from automate.engine.reloading import RecipeFiles
     from automate.live.answers import Server
     from automate.recipe.recipe import Recipe
     from automate.recipe.selectors import ServerFacts
@@ -24,16 +25,18 @@ __all__ = ["run"]
 def run(words: Sequence[str]) -> int:
     """Run the command and return its exit code."""
     arguments = _parser().parse_args(words)
-    from automate.recipe.loader import load
+    _check_state(arguments)
+    from automate.engine.reloading import RecipeFiles
 
-    recipes = [loaded.recipe for loaded in load(arguments.recipes)]
+    files = RecipeFiles(arguments.recipes)
+    recipes = [loaded.recipe for loaded in files.load()]
     if arguments.trigger is not None:
         _check_named(recipes, arguments.trigger)
     key = read_key(arguments.key_file)
     from automate.cli.stopping import run_until_stopped
 
     is_endless = arguments.trigger is None
-    return run_until_stopped(lambda: _run(arguments, recipes, key), is_endless=is_endless)
+    return run_until_stopped(lambda: _run(arguments, files, recipes, key), is_endless=is_endless)
 
 
 def _parser() -> Parser:
@@ -85,13 +88,27 @@ def _parser() -> Parser:
     return parser
 
 
+def _forgets(arguments: Namespace) -> bool:
+    return bool(arguments.no_state or arguments.dry_run or arguments.trigger is not None)
+
+
+def _check_state(arguments: Namespace) -> None:
+    if _forgets(arguments) and arguments.state is not None:
+        raise UsageError(
+            "--state goes with recipes that wait: leave it out with --trigger, --dry-run and "
+            "--no-state (`automate trigger` asks an automate that is running)"
+        )
+
+
 def _check_named(recipes: "list[Recipe]", name: str) -> None:
     if name not in [recipe.name for recipe in recipes]:
         known = ", ".join(repr(recipe.name) for recipe in recipes)
         raise UsageError(f"no recipe is called {name!r}; there are: {known}")
 
 
-async def _run(arguments: Namespace, recipes: "list[Recipe]", key: str) -> int:
+async def _run(
+    arguments: Namespace, files: "RecipeFiles", recipes: "list[Recipe]", key: str
+) -> int:
     import trio
 
     from automate.cli.page import Page, plain
@@ -99,13 +116,12 @@ async def _run(arguments: Namespace, recipes: "list[Recipe]", key: str) -> int:
     from automate.cli.servers import find_servers
     from automate.engine.clock import utc_now
     from automate.engine.engine import Engine
-    from automate.engine.reloading import RecipeFiles, keep_loaded
+    from automate.engine.reloading import keep_loaded
     from automate.engine.sitting import NoteTaker, keep, open_recorders, sessions_for
     from automate.live.panel import Panel
     from automate.live.service import ServiceManager
 
     _log_into(arguments.log, key)
-    files = RecipeFiles(arguments.recipes)
     async with AsyncExitStack() as stack:
         panel = await stack.enter_async_context(
             Panel(arguments.panel, key, ca_file=arguments.ca_file)
@@ -151,7 +167,15 @@ async def _run(arguments: Namespace, recipes: "list[Recipe]", key: str) -> int:
         nursery = await stack.enter_async_context(trio.open_nursery())
         nursery.start_soon(manager.keep_alive)
         if arguments.trigger is None:
-            nursery.start_soon(lambda: keep_loaded(engine, files, tell=complain))
+            nursery.start_soon(
+                lambda: keep_loaded(
+                    engine,
+                    files,
+                    tell=complain,
+                    taken=lambda recipes: _warn(servers, recipes),
+                    threaded=True,
+                )
+            )
         manager.ready()
         try:
             outcomes = await keep(engine, sessions)
@@ -166,12 +190,7 @@ async def _run(arguments: Namespace, recipes: "list[Recipe]", key: str) -> int:
 
 def _journal(arguments: Namespace, panel: str) -> "SqliteJournal | None":
     """Return the journal, unless nothing is to be kept."""
-    if arguments.no_state or arguments.dry_run or arguments.trigger is not None:
-        if arguments.state is not None:
-            raise UsageError(
-                "--state goes with recipes that wait: leave it out with --trigger, --dry-run and "
-                "--no-state (`automate trigger` asks an automate that is running)"
-            )
+    if _forgets(arguments):
         return None
     from automate.engine.clock import utc_now
     from automate.engine.journal_file import open_journal
@@ -197,7 +216,7 @@ def _facts(servers: "list[Server]", games: list[str]) -> "dict[str, ServerFacts]
     return {one.uuid: server_facts(one, game=chosen.get(one.uuid)) for one in servers}
 
 
-def _warn(servers: "list[Server]", recipes: "list[Recipe]") -> None:
+def _warn(servers: "list[Server]", recipes: "Sequence[Recipe]") -> None:
     """Say what the recipes will not be able to do, for the daemon never will."""
     from automate.machine.permissions import missing_permissions, steps_needed
 

@@ -52,7 +52,10 @@ async def _meant(panel: Panel, word: str, listed: list[Server]) -> list[Server]:
         unknown = error
     if not listed:
         listed += await panel.servers()
-    named = [one for one in listed if fnmatchcase(one.name.casefold(), word.casefold())]
+    # A name may have brackets in it, which mean something else in a pattern.
+    wanted = word.casefold()
+    named = [one for one in listed if one.name.casefold() == wanted]
+    named = named or [one for one in listed if fnmatchcase(one.name.casefold(), wanted)]
     if not named and isinstance(unknown, NotThere):
         raise unknown
     if not named:

@@ -8,33 +8,23 @@ handed every timer that is due by then.
 
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import trio
-from attrs import define
 
-from automate.engine import hands
+from automate.engine.deeds import Deeds
 from automate.engine.journal import Journal, Note, Request
-from automate.engine.keeper import Keeper
+from automate.engine.keeper import Description, Keeper
 from automate.engine.moments import Moments
 from automate.engine.requests import Requests
 from automate.engine.watcher import Outcome, Sender, Watcher
 from automate.engine.words import TOLD, said_to, words_of
-from automate.errors import AutomateError, StateError, UsageError
+from automate.errors import AutomateError, UsageError
 from automate.live.panel import Panel
-from automate.machine.actions import (
-    CallPython,
-    DeleteBackup,
-    ListBackups,
-    MakeBackup,
-    Output,
-    Send,
-    ShowBackup,
-    Tell,
-    Traced,
-)
+from automate.machine.actions import Output, Traced
 from automate.machine.answer import Answer
 from automate.machine.recipes import RecipeMachine
 from automate.machine.seen_lines import Heard
@@ -52,16 +42,10 @@ __all__ = ["Engine", "Outcome", "Sender", "Watcher"]
 _PARTING_SECONDS: Final = 0.5
 # Somebody who asks for a recipe from another terminal waits no longer than this.
 _LOOK_FOR_REQUESTS_SECONDS: Final = 0.5
+# Before the number of a request in the journal, for a ticket; others are a server's id.
+_REQUEST: Final = "request "
 # A clock set back is noticed at the latest after this time.
 _LOOK_AT_CLOCK_SECONDS: Final = 30.0
-
-
-@define
-class _Unsaid:
-    """A message that is not given to the socket yet, and the call that waits for that."""
-
-    text: str
-    call: int | None
 
 
 class Engine:
@@ -95,7 +79,9 @@ class Engine:
             known = ", ".join(repr(recipe.name) for recipe in recipes)
             raise UsageError(f"no recipe is called {asked!r}; there are: {known}")
         saved = journal.saved() if journal is not None else {}
-        self._moments = Moments(_origin(saved, journal) or now(), now)
+        origin, least = _counted_from(saved, journal)
+        self._moments = Moments(origin or now(), now, least=least)
+        was_set_back = origin is not None and self._moments.origin != origin
         self._machine = RecipeMachine(
             recipes,
             servers,
@@ -104,33 +90,27 @@ class Engine:
             seed=seed,
             at=self._moments.at(),
         )
-        self._panel = panel
         self._watchers = watchers
         self._dry = dry
         self._asked = Requests(asked, servers)
-        self._senders: dict[str, Sender] = {}
-        # What each server is still to be told: messages keep their distance on the wire.
-        self._unsaid: dict[str, list[_Unsaid]] = {server: [] for server in servers}
+        self._deeds = Deeds(servers, panel, answer=self._answer)
         self._keeper = Keeper(journal, threaded=threaded, complain=self._complain)
-        self._has_sent = False
-        # The runs that somebody's request set off, still to be told to the journal.
-        self._begun: dict[int, int] = {}
-        self._calls: dict[int, trio.CancelScope] = {}
         self._changed = trio.Event()
-        self._nursery: trio.Nursery | None = None
         # What is still to be carried out: an action's answer may come while it is.
-        self._todo: deque[Sequence[Output]] = deque()
+        self._todo: deque[tuple[Sequence[Output], dict[str, Any]]] = deque()
         self._is_busy = False
         self._describe()
         self._is_taken_up = bool(saved)
         if saved:
             # What is set off by it waits until `run`.
             for words in self._machine.restore(saved):
-                self._complain(f"set aside, for it can't be read any more: {words}")
+                self._complain(f"warning: set aside, for it can't be read any more: {words}")
+        if was_set_back:
+            self._machine.clock_set(self._moments.origin, self._moments.at())
 
     def add_sender(self, server: str, sender: Sender) -> None:
         """Send what is meant for *server* by *sender*."""
-        self._senders[server] = sender
+        self._deeds.senders[server] = sender
 
     @property
     def running(self) -> list[tuple[str, str]]:
@@ -145,12 +125,15 @@ class Engine:
     async def run(self) -> None:
         """Go on from the journal, keep the timers, do what takes time, until cancelled."""
         try:
-            async with trio.open_nursery() as self._nursery:
-                self._nursery.start_soon(self._keeper.run)
+            async with trio.open_nursery() as nursery:
+                self._deeds.nursery = nursery
+                nursery.start_soon(self._keeper.run)
                 if self._is_taken_up:
                     self._carry_out(self._machine.resume(self._moments.at()))
+                else:
+                    self._carry_out(self._machine.begun())
                 if self._keeper.journal is not None:
-                    self._nursery.start_soon(self._look_for_requests)
+                    nursery.start_soon(self._look_for_requests)
                 while True:
                     wake_at = self._machine.wake_at
                     deadline = math.inf if wake_at is None else self._moments.deadline(wake_at)
@@ -162,16 +145,17 @@ class Engine:
                     # come is due, whatever the clock's reading makes of it.
                     came_at = wake_at if patience.cancelled_caught and deadline <= soon else None
                     at = max(self._moments.at(), came_at or 0.0)
+                    # What has come by the old clock has come.
+                    self._catch_up(at)
                     if self._moments.was_set_back():
                         self._carry_out(self._machine.clock_set(self._moments.origin, at))
-                    self._catch_up(at)
         finally:
-            self._nursery = None
+            self._deeds.nursery = None
 
     async def wait_for_outcomes(self) -> list[Outcome]:
         """Return how the recipe that was asked for ended, once it did so at every server."""
         outcomes = await self._asked.outcomes()
-        if self._has_sent:
+        if self._deeds.has_sent:
             await trio.sleep(_PARTING_SECONDS)
         return outcomes
 
@@ -187,7 +171,7 @@ class Engine:
         if not cut:
             return
         self._carry_out(output)
-        while any(run.id in cut for run in self._machine.busy) or any(self._unsaid.values()):
+        while any(run.id in cut for run in self._machine.busy) or not self._deeds.are_said:
             await self._changed.wait()
         await trio.sleep(_PARTING_SECONDS)
 
@@ -265,7 +249,7 @@ class Engine:
         """Take in that nothing more will come from *server*, because of *error*."""
         for watcher in self._watchers:
             watcher.gave_up(server, error)
-        self._unsaid[server].clear()
+        self._deeds.gave_up(server)
         self._changed.set()
         self._asked.gave_up(server, str(error))
 
@@ -275,14 +259,8 @@ class Engine:
             watcher.saw(server, words)
 
     def _said(self, server: str, text: str, answer: Answer) -> None:
-        unsaid = self._unsaid[server]
-        found = next((one for one in unsaid if one.text == text), None)
-        if found is None:
-            return
-        unsaid.remove(found)
+        self._deeds.said(server, text, answer)
         self._changed.set()
-        if found.call is not None:
-            self._answer(found.call, answer)
 
     def _answer(self, call: int, answer: Answer) -> None:
         at = self._moments.at()
@@ -302,80 +280,87 @@ class Engine:
     # ------------------------------------------------------------ the journal
 
     def _describe(self) -> None:
-        journal = self._keeper.journal
-        if journal is None:
-            return
-        try:
-            journal.describe(
-                recipes=self._machine.recipes,
-                servers=self._machine.servers,
-                serves=self._machine.serves,
-            )
-        except StateError as error:
-            self._complain(str(error))
+        machine = self._machine
+        described = Description(
+            recipes=machine.recipes, servers=machine.servers, serves=machine.serves
+        )
+        self._keeper.keep({}, (), _nothing, described=described)
 
     def _complain(self, words: str) -> None:
         for watcher in self._watchers:
-            watcher.saw("", words)
+            watcher.warned(words)
 
     async def _look_for_requests(self) -> None:
-        journal = self._keeper.journal
-        assert journal is not None
         while True:
             await trio.sleep(_LOOK_FOR_REQUESTS_SECONDS)
-            try:
-                requests = journal.take_requests()
-            except StateError:
-                continue  # a request waits; whoever writes next will say what is wrong
-            for request in requests:
+            for request in await self._keeper.take_requests():
                 self._take_request(request)
 
     def _take_request(self, request: Request) -> None:
-        journal = self._keeper.journal
-        assert journal is not None
         at = self._moments.at()
         self._catch_up(at)
         try:
-            if request.server not in self._unsaid:
+            if not self._deeds.knows(request.server):
                 raise UsageError("that server is not among those of this engine")
-            output = self._machine.asked(request.server, request.recipe, at)
+            output = self._machine.asked(
+                request.server, request.recipe, at, ticket=f"{_REQUEST}{request.id}"
+            )
         except UsageError as error:
-            journal.answer_request(request.id, None, "failed", str(error))
+            self._keeper.keep({}, (), _nothing, refused={request.id: str(error)})
             return
-        first = next(one for one in output if isinstance(one, Traced))
-        if first.run is None:
-            journal.answer_request(request.id, None, first.what, first.detail)
-        else:
-            self._begun[request.id] = first.run
         self._carry_out(output)
+
+    def _take_calls(self) -> tuple[dict[int, int], dict[int, str]]:
+        """Return the runs that requests of the journal set off, and why others set off none."""
+        begun, refused = {}, {}
+        for one in self._machine.called():
+            number = one.ticket.removeprefix(_REQUEST)
+            if number == one.ticket:
+                if one.run is None:
+                    self._asked.refused(one.ticket, one.reason)
+                else:
+                    self._asked.begun(one.ticket, one.run)
+            elif one.run is None:
+                refused[int(number)] = one.reason
+            else:
+                begun[int(number)] = one.run
+        return begun, refused
 
     # ------------------------------------------------------------ outputs
 
     def _carry_out(self, output: Sequence[Output]) -> None:
         """Have *output* written down and done, after what is being done already."""
         if output or self._machine.has_changes:
-            self._todo.append(output)
+            # The state as it is now: what is decided meanwhile is written with its own reasons.
+            self._todo.append((output, self._changes()))
         if self._is_busy:
             return
         self._is_busy = True
         try:
             while self._todo:
-                self._keep(self._todo.popleft())
+                self._keep(*self._todo.popleft())
         finally:
             self._is_busy = False
         self._changed.set()
 
-    def _keep(self, output: Sequence[Output]) -> None:
-        journal = self._keeper.journal
-        if journal is None:
+    def _changes(self) -> dict[str, Any]:
+        if self._keeper.journal is None:
             self._machine.forget_changes()
+            return {}
+        return self._machine.changes()
+
+    def _keep(self, output: Sequence[Output], parts: dict[str, Any]) -> None:
+        begun, refused = self._take_calls()
+        if self._keeper.journal is None:
             self._do_all(output)
             return
-        time = self._moments.wall(self._moments.at())
+        at = self._moments.at()
+        time = self._moments.wall(at)
         notes = [Note(time, one) for one in output if isinstance(one, Traced)]
-        begun, self._begun = self._begun, {}
-        parts = self._machine.changes()
-        self._keeper.keep(parts, notes, lambda: self._do_all(output), begun=begun)
+        if "machine" in parts:
+            # Should the clock on the wall be set back while nobody is there, this tells.
+            parts["machine"]["at"] = at
+        self._keeper.keep(parts, notes, lambda: self._do_all(output), begun=begun, refused=refused)
 
     def _do_all(self, output: Sequence[Output]) -> None:
         ended = False
@@ -390,79 +375,41 @@ class Engine:
             for watcher in self._watchers:
                 watcher.did(one, dry=self._dry)
             if not self._dry:
-                self._do(one)
-        if ended and self._calls:
-            self._cancel_calls()
+                self._deeds.do(one)
+        if ended:
+            self._deeds.end_calls(lambda: self._machine.open_calls)
         self._changed.set()
-
-    def _do(self, action: Output) -> None:
-        panel = self._panel
-        match action:
-            case Send(server=server, message=message, call=call):
-                text = canonical_client(message.event, message.args)
-                self._unsaid[server].append(_Unsaid(text, call))
-                self._has_sent = True
-                self._senders[server].send(message)
-            case MakeBackup(server=server, name=name, call=call):
-                self._beside(call, lambda: self._make_backup(server, name))
-            case ShowBackup(server=server, uuid=uuid, call=call):
-                self._beside(call, lambda: hands.show_backup(panel, server, uuid))
-            case ListBackups(server=server, call=call):
-                self._beside(call, lambda: hands.list_backups(panel, server))
-            case DeleteBackup(server=server, uuid=uuid, call=call):
-                self._beside(call, lambda: hands.delete_backup(panel, server, uuid))
-            case CallPython(name=name, context=context, call=call):
-                self._beside(call, lambda: hands.call_python(name, context))
-            case Tell(call=call) if call is not None:
-                # The watchers are who is told.
-                self._answer(call, Answer())
-
-    async def _make_backup(self, server: str, name: str) -> Answer:
-        """Make a backup that overtakes no command (`save-off`) on its way to the server."""
-        while self._unsaid[server]:
-            await self._changed.wait()
-        return await hands.make_backup(self._panel, server, name)
-
-    def _beside(self, call: int, work: Callable[[], Awaitable[Answer]]) -> None:
-        async def answer() -> None:
-            with trio.CancelScope() as scope:
-                self._calls[call] = scope
-                try:
-                    result = await work()
-                finally:
-                    del self._calls[call]
-            if not scope.cancelled_caught:
-                self._answer(call, result)
-
-        # A session that says goodbye may still bring frames after we are cancelled.
-        if self._nursery is not None:
-            self._nursery.start_soon(answer)
-
-    def _cancel_calls(self) -> None:
-        """End the calls that no step waits for any more: it failed, or its run was cut short."""
-        awaited = self._machine.open_calls
-        for call, scope in self._calls.items():
-            if call not in awaited:
-                scope.cancel()
 
     # ------------------------------------------------------------ the recipe asked for
 
     def _ask(self, server: str, at: float) -> None:
         recipe = self._asked.recipe
         assert recipe is not None
+        self._asked.asked(server)
         try:
-            output = self._machine.asked(server, recipe, at)
+            output = self._machine.asked(server, recipe, at, ticket=server)
         except UsageError as error:
             self._asked.gave_up(server, str(error))
             return
-        first = next(one for one in output if isinstance(one, Traced))
-        self._asked.begun(server, first)
         self._carry_out(output)
 
 
-def _origin(saved: Mapping[str, Any], journal: Journal | None) -> datetime | None:
-    """Return where the journal's moments count from; ``None`` without a journal."""
+def _nothing() -> None:
+    pass
+
+
+def _counted_from(
+    saved: Mapping[str, Any], journal: Journal | None
+) -> tuple[datetime | None, float]:
+    """Return where the journal's moments count from, and the last; no moment without a journal."""
     if journal is None:
-        return None
-    text = (saved.get("machine") or {}).get("origin")
-    return journal.origin if text is None else datetime.fromisoformat(text)
+        return None, -math.inf
+    machine = saved.get("machine")
+    origin, at = journal.origin, -math.inf
+    if isinstance(machine, dict):
+        # Whatever another version of automate wrote may be wrong in any way.
+        with suppress(ValueError, TypeError, KeyError):
+            origin = datetime.fromisoformat(machine["origin"]).astimezone(UTC)
+        with suppress(ValueError, TypeError, KeyError):
+            at = float(machine["at"])
+    return origin, at

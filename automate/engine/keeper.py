@@ -2,27 +2,78 @@
 
 A slow disk must not keep the engine from reading its sockets: then it writes in a thread, and
 what is to be done waits for that. With a disk that refuses, the work goes on all the same; what
-was not written is tried again with the next change.
+was not written is tried again after a while, and with the next change.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import trio
-from attrs import define, field
+from attrs import define, field, frozen
 
-from automate.engine.journal import Journal, Note
+from automate.engine.journal import Journal, Note, Request
 from automate.errors import StateError
 
-__all__ = ["Keeper"]
+__all__ = ["Description", "Keeper"]
+
+# A full disk is seldom emptied at once.
+_AGAIN_SECONDS: Final = 10.0
+# Should it stay full for ever: the latest is what counts.
+_NOTES_KEPT: Final = 1000
+
+
+@frozen(kw_only=True)
+class Description:
+    """Which *recipes* are at work for which *servers*; see `Journal.describe`."""
+
+    recipes: Sequence[str]
+    servers: Mapping[str, str]
+    serves: Mapping[str, Sequence[str]]
 
 
 @define
 class _Change:
-    parts: dict[str, Any]
-    notes: list[Note]
+    """What is to be written: parts, why, and what became of requests."""
+
+    parts: dict[str, Any] = field(factory=dict)
+    notes: list[Note] = field(factory=list)
     begun: dict[int, int] = field(factory=dict)
+    refused: dict[int, str] = field(factory=dict)
+    described: Description | None = None
+
+    def __bool__(self) -> bool:
+        return self.is_decided or bool(self.refused or self.described)
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether anything was decided."""
+        return bool(self.parts or self.notes or self.begun)
+
+    def take_in(self, later: "_Change") -> None:
+        """Add what is to be written, too."""
+        self.parts |= later.parts
+        self.notes += later.notes
+        self.begun |= later.begun
+        self.refused |= later.refused
+        self.described = later.described or self.described
+
+    def write(self, journal: Journal) -> None:
+        """Write all of it; what is written is taken out.
+
+        Raises:
+            StateError: the disk refuses.
+        """
+        if (told := self.described) is not None:
+            journal.describe(recipes=told.recipes, servers=told.servers, serves=told.serves)
+            self.described = None
+        if self.is_decided:
+            journal.write(self.parts, self.notes, begun=self.begun)
+            self.parts, self.notes, self.begun = {}, [], {}
+        for id, reason in list(self.refused.items()):
+            journal.answer_request(id, None, "held back", reason)
+            del self.refused[id]
 
 
 class Keeper:
@@ -37,7 +88,7 @@ class Keeper:
         self.journal = journal
         self._threaded = threaded
         self._complain = complain
-        self._unwritten = _Change({}, [])
+        self._unwritten = _Change()
         self._waiting: deque[tuple[_Change, Callable[[], None]]] = deque()
         self._arrived = trio.Event()
         self._is_broken = False
@@ -50,68 +101,85 @@ class Keeper:
         then: Callable[[], None],
         *,
         begun: Mapping[int, int] | None = None,
+        refused: Mapping[int, str] | None = None,
+        described: Description | None = None,
     ) -> None:
-        """Write what changed and why, then call *then*; in the order of the calls."""
+        """Write what changed and why, then call *then*; in the order of the calls.
+
+        *begun* are the runs that requests set off, *refused* why others set off none, and
+        *described* is what is at work now.
+        """
         if self.journal is None:
             then()
             return
-        change = _Change(dict(parts), list(notes), dict(begun or {}))
+        change = _Change(
+            dict(parts), list(notes), dict(begun or {}), dict(refused or {}), described
+        )
         if self._threaded:
             self._waiting.append((change, then))
             self._arrived.set()
             return
-        self._take_in(change)
-        self._note(self._write(self._unwritten))
+        self._unwritten.take_in(change)
+        self._note(self._write())
+        if self._is_broken:
+            self._arrived.set()
         then()
 
     async def run(self) -> None:
         """Write what there is to write, until cancelled; whatever was handed over is written."""
         while True:
-            await self._arrived.wait()
+            with trio.move_on_after(_AGAIN_SECONDS if self._is_broken else math.inf):
+                await self._arrived.wait()
+            self._arrived = trio.Event()
             with trio.CancelScope(shield=True):
                 await self.finish()
 
     async def finish(self) -> None:
         """Write what there is to write now."""
         async with self._writing:
-            while self._waiting:
-                self._arrived = trio.Event()
+            while self._waiting or self._unwritten:
                 ready = list(self._waiting)
                 self._waiting.clear()
                 for change, _ in ready:
-                    self._take_in(change)
-                if self._has_news():
-                    error = await trio.to_thread.run_sync(self._write, self._unwritten)
-                    self._note(error)
+                    self._unwritten.take_in(change)
+                if self._unwritten:
+                    self._note(
+                        await trio.to_thread.run_sync(self._write)
+                        if self._threaded
+                        else self._write()
+                    )
                 for _, then in ready:
                     then()
+                if self._is_broken and not self._waiting:
+                    return
 
-    def _has_news(self) -> bool:
-        change = self._unwritten
-        return bool(change.parts or change.notes or change.begun)
+    async def take_requests(self) -> list[Request]:
+        """Return the requests that nobody took yet; none while that can't be said."""
+        journal = self.journal
+        if journal is None:
+            return []
+        try:
+            if self._threaded:
+                return await trio.to_thread.run_sync(journal.take_requests)
+            return journal.take_requests()
+        except StateError:
+            return []  # a request waits; whoever writes next will say what is wrong
 
-    def _take_in(self, change: _Change) -> None:
-        self._unwritten.parts |= change.parts
-        self._unwritten.notes += change.notes
-        self._unwritten.begun |= change.begun
-
-    def _write(self, change: _Change) -> StateError | None:
-        if not (change.parts or change.notes or change.begun):
-            return None
+    def _write(self) -> StateError | None:
         assert self.journal is not None
         try:
-            self.journal.write(change.parts, change.notes, begun=change.begun)
+            self._unwritten.write(self.journal)
         except StateError as error:
             return error
         return None
 
     def _note(self, error: StateError | None) -> None:
         if error is None:
+            if self._is_broken:
+                self._complain("the journal is written again, and nothing is missing in it")
             self._is_broken = False
-            self._unwritten = _Change({}, [])
-        elif not self._is_broken:
+            return
+        if not self._is_broken:
             self._is_broken = True
-            # Not for ever, should the disk stay full: the latest is what counts.
-            self._complain(str(error))
-        if self._is_broken:
-            del self._unwritten.notes[:-1000]
+            self._complain(f"warning: {error}; the work goes on, and it is tried again")
+        del self._unwritten.notes[:-_NOTES_KEPT]

@@ -5,6 +5,7 @@ time has passed, and what was due in it was missed. A clock set back does not tu
 then it is the origin that moves.
 """
 
+import math
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,11 +19,19 @@ _DRIFT_SECONDS: Final = 1.0
 
 
 class Moments:
-    """What moment it is, by trio's clock and the wall's (*now*), counted from *origin*."""
+    """What moment it is, by trio's clock and the wall's (*now*), counted from *origin*.
 
-    def __init__(self, origin: datetime, now: Callable[[], datetime]) -> None:
+    It is no earlier than *least*: what others counted from this origin lies in the past, and if
+    it does not seem so, the clock on the wall was set back since.
+    """
+
+    def __init__(
+        self, origin: datetime, now: Callable[[], datetime], *, least: float = -math.inf
+    ) -> None:
         self.origin = origin
         self._now = now
+        if (behind := least - self._by_the_wall()) > 0:
+            self.origin -= timedelta(seconds=behind)
         self._offset = self._by_the_wall() - trio.current_time()
 
     def at(self) -> float:

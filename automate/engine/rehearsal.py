@@ -21,6 +21,7 @@ from automate.machine.recipes import RecipeMachine
 from automate.machine.seen_lines import Heard, SeenLines
 from automate.machine.stage import Manner
 from automate.recipe.recipe import Recipe
+from automate.recipe.selectors import ServerFacts
 from automate.recording.format import (
     ClientFrame,
     Entry,
@@ -117,9 +118,13 @@ def rehearse(
     stage = _Rehearsal(
         machine=RecipeMachine(
             recipes,
-            {header.server: header.title or header.server},
+            {
+                header.server: ServerFacts(
+                    name=header.title or header.server, ids=(header.server, header.server[:8])
+                )
+            },
             origin=start_at or header.started,
-            manner=Manner(asks_once=True),
+            manner=Manner(asks_once=True, is_alone=True),
         ),
         server=header.server,
         asks=deque(sorted(asks, key=lambda ask: ask.at)),
@@ -297,7 +302,8 @@ class _Rehearsal:
 
     def _answer_recorded(self, entry: PanelCall) -> None:
         # A recording has one server, whose id is written short in some paths.
-        key = (entry.method, _SERVER_PATH.sub("", entry.path, count=1))
+        path = _SERVER_PATH.sub("", entry.path, count=1).partition("?")[0]
+        key = (entry.method, path)
         waiting = self.waiting.get(key)
         if waiting:
             asked_at, call = waiting.popleft()

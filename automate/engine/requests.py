@@ -34,13 +34,17 @@ class Requests:
         """Return whether the recipe is still to be asked for at *server*."""
         return server in self._to_ask
 
-    def begun(self, server: str, first: Traced) -> None:
-        """Note that it was asked for, and what came of it first."""
+    def asked(self, server: str) -> None:
+        """Note that the recipe is asked for at *server*."""
         self._to_ask.discard(server)
-        request = self._requests[server]
-        request.run = first.run
-        if first.run is None and first.what != "queued":
-            request.outcome = Outcome(server, first.what, first.detail)
+
+    def begun(self, server: str, run: int) -> None:
+        """Note which run it set off."""
+        self._requests[server].run = run
+
+    def refused(self, server: str, reason: str) -> None:
+        """Note that it set off none."""
+        self._requests[server].outcome = Outcome(server, "held back", reason)
         self._check()
 
     def ended(self, traced: Traced) -> None:

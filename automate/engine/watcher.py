@@ -30,6 +30,10 @@ class Watcher(Protocol):
     def saw(self, server: str, words: str) -> None:
         """Something happened to the server or to its connection."""
 
+    def warned(self, words: str) -> None:
+        """Something is wrong that is about no server alone, such as the journal."""
+        self.saw("", words)
+
     def gave_up(self, server: str, error: AutomateError) -> None:
         """Nothing more will come from the server: *error* is for a person to mend."""
 

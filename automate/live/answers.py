@@ -4,7 +4,6 @@ Only shapes and meaning are here; asking is left to `panel`, and bad answers to 
 Source: the notes on the panels' source, sections 3, 4 and 6.
 """
 
-import binascii
 import re
 from base64 import urlsafe_b64decode
 from datetime import datetime
@@ -130,7 +129,7 @@ def claims_of(token: str) -> dict[str, Any] | None:
     try:
         payload = token.split(".")[1]
         claims = msgspec.json.decode(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except (IndexError, ValueError, binascii.Error):
+    except (IndexError, ValueError, RecursionError):  # binascii's errors are ValueErrors
         return None
     if not isinstance(claims, dict):
         return None
@@ -138,7 +137,9 @@ def claims_of(token: str) -> dict[str, Any] | None:
 
 
 def _number(claim: Any) -> float | None:
-    return claim if isinstance(claim, int | float) and not isinstance(claim, bool) else None
+    # A whole number may be larger than any float.
+    is_moment = isinstance(claim, int | float) and not isinstance(claim, bool)
+    return float(claim) if is_moment and abs(claim) < 1e15 else None
 
 
 # ---------------------------------------------------------------- servers

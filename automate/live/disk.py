@@ -5,12 +5,11 @@ returns; for one that hangs, pieces wait in memory up to a bound, and what comes
 dropped, counted, and marked in the recording as a gap.
 """
 
-import queue
-import threading
 from os import PathLike
-from typing import Any, Final
+from typing import Final
 
 from automate.errors import RecordingError
+from automate.live.spool import Spool
 from automate.recording.format import EngineNote, Header
 from automate.recording.redaction import Redactor
 from automate.recording.writer import RecordingWriter
@@ -41,15 +40,10 @@ class PatientWriter(RecordingWriter):
     ) -> None:
         self.dropped = 0
         self._untold = 0
-        self._limit = waiting_bytes
-        self._pieces: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._waiting = 0
-        self._lock = threading.Condition()
-        self._error: RecordingError | None = None
-        self._thread: threading.Thread | None = None
+        self._is_closed = False
+        self._spool: Spool[bytes] | None = None
         super().__init__(path, header, redactor=redactor, overwrite=overwrite)
-        self._thread = threading.Thread(target=self._write_all, name="recording", daemon=True)
-        self._thread.start()
+        self._spool = Spool(self._write, limit=waiting_bytes, name="recording")
 
     def flush(self) -> None:
         """Hand everything written so far to the disk, or keep it until the disk takes it.
@@ -57,28 +51,21 @@ class PatientWriter(RecordingWriter):
         Raises:
             RecordingError: the disk refused something, now or before.
         """
-        if self._thread is None:
+        if self._spool is None:
             # The header, before the thread begins: a file that can't be written is told at once.
             super().flush()
             return
-        with self._lock:
-            if self._error is not None:
-                raise self._error
-            is_full = self._waiting > self._limit
-            was_idle = not self._waiting
-        if is_full:
-            count = self._buffer.count(b"\n")
-            self.dropped += count
-            self._untold += count
-            self._buffer.clear()
-            return
-        self._hand_over()
-        with self._lock:
-            # A disk that hangs is waited for once, and not at each flush of each recording.
-            if was_idle:
-                self._lock.wait_for(lambda: not self._waiting, _PATIENCE_SECONDS)
-            if self._error is not None:
-                raise self._error
+        try:
+            self._spool.check()
+            if self._spool.is_full:
+                count = self._buffer.count(b"\n")
+                self.dropped += count
+                self._untold += count
+                self._buffer.clear()
+            elif self._buffer:
+                self._spool.put(self._piece(), patience_seconds=_PATIENCE_SECONDS)
+        except OSError as exc:
+            raise self._refused(exc) from exc
 
     def close(self) -> None:
         """Flush, wait for the disk, and close the file; closing again does nothing.
@@ -86,28 +73,30 @@ class PatientWriter(RecordingWriter):
         Raises:
             RecordingError: the disk did not take everything.
         """
-        if self._file.closed:
+        if self._is_closed:
             return
+        self._is_closed = True
+        assert self._spool is not None
         try:
             self.flush()
+            if self._untold and self._spool.wait(_PARTING_SECONDS):
+                self._spool.put(self._piece())
+        except OSError as exc:
+            raise self._refused(exc) from exc
         finally:
-            self._pieces.put(None)
-            assert self._thread is not None
-            self._thread.join(_PARTING_SECONDS)
-            if not self._thread.is_alive():
+            is_over = self._spool.close(_PARTING_SECONDS)
+            # A file that is being written can't be closed, and would not help anybody.
+            if is_over:
                 self._file.close()
-        with self._lock:
-            if self._error is None and self._waiting:
-                self._error = RecordingError(
-                    f"{self.path}: the disk has taken nothing for {_PARTING_SECONDS:.0f} s; the "
-                    f"last {self._waiting} bytes are lost"
-                )
-            if self._error is not None:
-                raise self._error
+        if not is_over:
+            raise RecordingError(
+                f"{self.path}: the disk has taken nothing for {_PARTING_SECONDS:.0f} s; the last "
+                f"{self._spool.waiting} bytes are lost"
+            )
+        self.flush()
 
-    def _hand_over(self) -> None:
-        if not self._buffer:
-            return
+    def _piece(self) -> bytes:
+        """Return what is to be written next, after a word on what was dropped before it."""
         piece = bytes(self._buffer)
         self._buffer.clear()
         if self._untold:
@@ -116,25 +105,15 @@ class PatientWriter(RecordingWriter):
             self.write(EngineNote(self._t, "gap", extra={"detail": words}))
             piece = bytes(self._buffer) + piece
             self._buffer.clear()
-        with self._lock:
-            self._waiting += len(piece)
-        self._pieces.put(piece)
+        return piece
 
-    def _write_all(self) -> None:
-        """Write what comes, in the thread, until told to end."""
-        while (piece := self._pieces.get()) is not None:
-            error: Any = None
-            try:
-                rest = memoryview(piece)
-                while rest and self._error is None:
-                    rest = rest[self._file.write(rest) or 0 :]
-            except OSError as exc:
-                error = exc
-            with self._lock:
-                self._waiting -= len(piece)
-                if error is not None and self._error is None:
-                    self._error = RecordingError(
-                        f"{self.path}: it can't be written ({error.strerror}); check the disk and "
-                        "the permissions"
-                    )
-                self._lock.notify_all()
+    def _write(self, piece: bytes) -> None:
+        """Write *piece*, in the thread."""
+        rest = memoryview(piece)
+        while rest:
+            rest = rest[self._file.write(rest) or 0 :]
+
+    def _refused(self, exc: OSError) -> RecordingError:
+        return RecordingError(
+            f"{self.path}: it can't be written ({exc.strerror}); check the disk and the permissions"
+        )

@@ -31,7 +31,10 @@ class Listener:
         """
 
     def sent(self, at: float, text: str) -> None:
-        """*text* was given to the websocket. Tokens are in it."""
+        """*text* is about to be given to the websocket. Tokens are in it."""
+
+    def given(self, at: float, text: str) -> None:
+        """The websocket has *text*, or is over; an answer may have been heard before this."""
 
     def closed(self, at: float, by: str, code: int | None, reason: str | None) -> None:
         """The websocket is closed *by* ``client`` (that is us) or ``server`` (or the network)."""
@@ -88,6 +91,10 @@ class _Several(Listener):
     def sent(self, at: float, text: str) -> None:
         for each in self._several:
             each.sent(at, text)
+
+    def given(self, at: float, text: str) -> None:
+        for each in self._several:
+            each.given(at, text)
 
     def closed(self, at: float, by: str, code: int | None, reason: str | None) -> None:
         for each in self._several:

@@ -32,7 +32,14 @@ from automate.live.answers import (
     read_servers,
     read_token,
 )
-from automate.live.refusals import Question, may_repeat, misunderstood, refusal, unreachable
+from automate.live.refusals import (
+    Question,
+    may_repeat,
+    misunderstood,
+    refusal,
+    too_long,
+    unreachable,
+)
 from automate.live.route import trust
 from automate.wire.messages import PowerAction, SendCommand, SetState
 
@@ -50,6 +57,10 @@ _REPEAT_AFTER_SECONDS: Final = (0.25, 0.5, 1.0)
 # The panel itself waits up to 15 s for a node (its GUZZLE_TIMEOUT).
 _CONNECT_SECONDS: Final = 10.0
 _ANSWER_SECONDS: Final = 30.0
+# An answer that trickles in is not waited for, either; nor is one kept that never ends. A hundred
+# servers on a page are some 300 kB.
+_WHOLE_ANSWER_SECONDS: Final = 60.0
+_ANSWER_BYTES: Final = 8 << 20
 
 
 @frozen(kw_only=True)
@@ -75,7 +86,8 @@ class Panel:
     *client* is one of httpx to go through instead of our own, and stays open. *ca_file* has
     authorities (PEM) to trust besides the system's. *on_call* is told
     of each call that got an answer, good or bad. Every question may raise a `PanelError` of the
-    kinds in `automate.errors`; none waits longer than half a minute for one answer.
+    kinds in `automate.errors`; none waits longer than half a minute for an answer to begin, or a
+    minute for all of it.
 
     Raises:
         UsageError: *url* or *key* can't be right.
@@ -333,13 +345,8 @@ class Panel:
         client = self._opened()
         started_at = trio.current_time()
         try:
-            response = await client.request(
-                question.method,
-                self.url + question.path,
-                json=question.request,
-                headers=self._headers(),
-                follow_redirects=False,
-            )
+            with trio.move_on_after(_WHOLE_ANSWER_SECONDS) as patience:
+                response, text = await self._exchange(client, question)
         except (httpx.HTTPError, httpx.InvalidURL) as exc:
             raise unreachable(question, exc) from exc
         finally:
@@ -347,13 +354,37 @@ class Panel:
                 # With a session's cookie we would look like the panel's own page, which has to
                 # bring a CSRF token as well.
                 client.cookies.clear()
-        text = response.text
+        if patience.cancelled_caught:
+            raise unreachable(question, httpx.ReadTimeout("the answer trickles"))
         self._report(question, response.status_code, text, trio.current_time() - started_at)
         if not 200 <= response.status_code < 300:
             raise refusal(
                 question, status=response.status_code, headers=response.headers, text=text
             )
         return text
+
+    async def _exchange(
+        self, client: "httpx.AsyncClient", question: Question
+    ) -> "tuple[httpx.Response, str]":
+        """Return the answer and its body, which is read no further than a panel would write."""
+        async with client.stream(
+            question.method,
+            self.url + question.path,
+            json=question.request,
+            headers=self._headers(),
+            follow_redirects=False,
+        ) as response:
+            body = bytearray()
+            # Cancelled rather than left: the client's generators want to be ended from inside.
+            with trio.CancelScope() as reading:
+                async for piece in response.aiter_bytes():
+                    body += piece
+                    if len(body) > _ANSWER_BYTES:
+                        reading.cancel()
+            if len(body) > _ANSWER_BYTES:
+                raise too_long(question, response.status_code, _ANSWER_BYTES)
+        # JSON is UTF-8; of anything else only a glimpse is shown.
+        return response, body.decode("utf-8", "replace")
 
     def _headers(self) -> dict[str, str]:
         # Without Accept a panel redirects to its login page; with Origin it wants a CSRF token.

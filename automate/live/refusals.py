@@ -13,10 +13,17 @@ from typing import Any
 
 from attrs import field, frozen
 
-from automate.errors import AccessDenied, Busy, NotThere, PanelError, PanelUnreachable
+from automate.errors import (
+    AccessDenied,
+    BackupsFull,
+    Busy,
+    NotThere,
+    PanelError,
+    PanelUnreachable,
+)
 from automate.live.trouble import causes, why_unreachable
 
-__all__ = ["Question", "may_repeat", "misunderstood", "refusal", "unreachable"]
+__all__ = ["Question", "may_repeat", "misunderstood", "refusal", "too_long", "unreachable"]
 
 
 @frozen(kw_only=True)
@@ -66,6 +73,9 @@ def refusal(
                 "none (400): switch it on for that account",
                 status=status,
             )
+        case 400 if code == "TooManyBackupsException":
+            # The code tells, for Pelican's texts are in the language of the key's user (4.3).
+            return BackupsFull(f"{where}can't {question.wish} ({said})", status=status)
         case 401:
             return AccessDenied(
                 f"{where}the panel does not know the API key (401): make a client key on the "
@@ -181,7 +191,8 @@ def _no_json(question: Question, status: int, headers: Mapping[str, str], text: 
             status=status,
         )
     if status in (401, 403):
-        return AccessDenied(
+        # No word about the key, and it may pass: such a firewall asks today and not tomorrow.
+        return PanelError(
             f"{question.url}: something in front of the panel refused the call with {status} "
             f"({found}): a firewall, or a login of its own; let this machine through",
             status=status,
@@ -255,6 +266,15 @@ def misunderstood(question: Question, text: str, why: str = "") -> PanelError:
             status=200,
         )
     return _no_json(question, 200, {}, text)
+
+
+def too_long(question: Question, status: int, limit: int) -> PanelError:
+    """Return the error for an answer of more than *limit* bytes: no panel gives such."""
+    return PanelError(
+        f"{question.url}: expected the panel's API, found an answer of more than {limit >> 20} MiB "
+        f"({status}); is this the address of a Pterodactyl or Pelican panel?",
+        status=status,
+    )
 
 
 # ---------------------------------------------------------------- no answer

@@ -133,12 +133,17 @@ async def open_stream(
         ConnectionFailed: it can't be reached; the text says why.
         UsageError: *ca_file* or the environment's proxy can't be used.
     """
-    parts = urlsplit(url)
-    host, is_tls = parts.hostname, parts.scheme == "wss"
+    try:
+        parts = urlsplit(url)
+        host, port, is_tls = parts.hostname, parts.port, parts.scheme == "wss"
+    except ValueError as exc:
+        raise ConnectionFailed(
+            f"{url[:200]}: expected the address of a node ({exc}); check the node's settings"
+        ) from None
     where = f"{parts.scheme}://{parts.netloc}"
     if not host:
         raise ConnectionFailed(f"{url}: expected the address of a node, with a host in it")
-    port = parts.port or (443 if is_tls else 80)
+    port = port or (443 if is_tls else 80)
     proxy = proxy_for(url, environment)
     context = trust(ca_file) if is_tls or (proxy and proxy.is_tls) else None
     try:

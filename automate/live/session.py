@@ -30,6 +30,9 @@ __all__ = ["Session", "TokenSource"]
 # after a minute, often without a word to either side.
 PING_SECONDS = 25.0
 PONG_SECONDS = 10.0
+# On a slow road a pong stands behind all that was said before it: as long as that comes, the
+# connection lives. But a node that only talks and never listens is of no use.
+LONGEST_PONG_SECONDS = 120.0
 _ASKS_LOGS = encode_client(SendLogs())
 
 
@@ -54,6 +57,8 @@ class _Connection:
     scope: trio.CancelScope = Factory(trio.CancelScope)
     outgoing: deque[str] = Factory(deque)
     more: trio.Event = Factory(trio.Event)
+    # While a pong is awaited: until when.
+    patience: trio.CancelScope | None = None
     ended: link.Closed | None = None
     why: str | None = None
 
@@ -177,7 +182,8 @@ class Session:
                 self._nursery.start_soon(self._hold, self._connection, url)
             case link.SendFrame(text=text):
                 if text == _ASKS_LOGS:
-                    self._hand_on(self._seen.logs_asked(now), now)
+                    took = self._conversation.state.outbox.round_trip_seconds
+                    self._hand_on(self._seen.logs_asked(now, round_trip_seconds=took), now)
                 connection.outgoing.append(text)
                 connection.more.set()
             case link.Disconnect(reason=why):
@@ -273,7 +279,10 @@ class Session:
             nursery.start_soon(self._ping, connection, node_socket, nursery.cancel_scope)
             try:
                 while True:
-                    self._hear(await node_socket.receive())
+                    texts = await node_socket.receive()
+                    if connection.patience is not None:
+                        connection.patience.deadline = trio.current_time() + PONG_SECONDS
+                    self._hear(texts)
             except SocketClosed as closed:
                 connection.ended = link.Closed(closed.code, closed.reason)
             nursery.cancel_scope.cancel()
@@ -310,6 +319,8 @@ class Session:
                     await node_socket.send(text)
                 except SocketClosed:
                     return  # the reader sees it as well, with the reason
+                finally:
+                    self._listener.given(trio.current_time(), text)
             connection.more = trio.Event()
             await connection.more.wait()
 
@@ -318,14 +329,19 @@ class Session:
     ) -> None:
         while True:
             await trio.sleep(PING_SECONDS)
-            with trio.move_on_after(PONG_SECONDS) as patience:
+            asked_at = trio.current_time()
+            with (
+                trio.move_on_after(LONGEST_PONG_SECONDS),
+                trio.move_on_after(PONG_SECONDS) as connection.patience,
+            ):
                 try:
                     await node_socket.ping()
                 except SocketClosed:
                     return  # the reader sees it as well, with the reason
+                connection.patience = None
                 self._listener.alive(trio.current_time())
-            if patience.cancelled_caught:
-                why = f"no pong within {PONG_SECONDS:.0f} s"
-                connection.ended = link.Closed(1006, why)
-                scope.cancel()
-                return
+                continue
+            waited = trio.current_time() - asked_at
+            connection.ended = link.Closed(1006, f"no pong within {waited:.0f} s")
+            scope.cancel()
+            return

@@ -101,15 +101,17 @@ async def socket_over(stream: trio.abc.Stream, url: str, origin: str) -> AsyncIt
     Raises:
         ConnectionFailed: as with `open_socket`.
     """
+    import h11
     import trio_websocket
     from wsproto.utilities import ProtocolError
 
-    watched = _Watched(stream)
+    watched, is_open = _Watched(stream), False
     try:
         async with trio.open_nursery() as nursery:
             background, end = await nursery.start(_outlive_cancellation)
             try:
                 connection = await _shake_hands(background, watched, url, origin)
+                is_open = True
                 try:
                     yield _NodeSocket(connection, watched)
                 finally:
@@ -125,7 +127,15 @@ async def socket_over(stream: trio.abc.Stream, url: str, origin: str) -> AsyncIt
         match sole(rest):
             case trio_websocket.ConnectionRejected() as rejected:
                 raise _refused(rejected, url, origin) from None
-            case ProtocolError() as error:
+            case ConnectionFailed() as error:
+                raise error from None
+            case Exception() as error if not is_open:
+                # The libraries fall over an answer that is none in more than one way.
+                raise ConnectionFailed(
+                    f"node {_where(url)}: what answered there is no websocket ({error}); is this a "
+                    "node, and the port right?"
+                ) from error
+            case (ProtocolError() | h11.ProtocolError()) as error:
                 raise SocketClosed(1002, str(error)) from error
             case exc:
                 raise exc from None

@@ -17,27 +17,43 @@ from automate.wire.games import (
 from automate.wire.games.game import joined, online
 from automate.wire.messages import PowerState
 
-__all__ = ["forget_players", "nobody_online", "players_known", "read_line", "tells_players"]
+__all__ = [
+    "forget_players",
+    "game_of",
+    "nobody_online",
+    "players_known",
+    "read_line",
+    "tells_players",
+]
 
 
 def read_line(line: str, book: ServerBook, facts: ServerFacts) -> Said:
     """Return what *line* (cleaned) says, and take in what it tells of the game."""
-    if book.game is None:
-        found = facts.game or getattr(recognise(line), "name", None)
-        if found is None:
-            return Said(line)
-        book.game = found
-    told = read(GAMES[book.game], line)
+    game = game_of(book, facts)
+    # What starts says what it is: another game than before, perhaps.
+    if facts.game is None and (game is None or book.world.status is PowerState.STARTING):
+        game = recognise(line) or game
+    if game is None:
+        return Said(line)
+    book.game = game.name
+    told = read(game, line)
     if told is not None:
         _count(told, book)
     return Said(line, told)
+
+
+def game_of(book: ServerBook, facts: ServerFacts) -> Game | None:
+    """Return whose console it is: what somebody chose, or what was recognised."""
+    # The name may have been written down by another version, which knew other games.
+    return GAMES.get(facts.game or book.game or "")
 
 
 def players_known(book: ServerBook) -> tuple[frozenset[str] | None, int | None]:
     """Return who is online, and how many; ``None`` where it is not known."""
     if book.world.status is PowerState.OFFLINE and not book.world.gap:
         return frozenset(), 0
-    if book.game is None or not tells_players(GAMES[book.game]):
+    game = GAMES.get(book.game or "")
+    if game is None or not tells_players(game):
         return None, None
     players = None if book.players is None else frozenset(book.players)
     return players, book.online if players is None else len(players)

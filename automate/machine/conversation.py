@@ -52,7 +52,7 @@ from automate.wire.codec import decode_server
 __all__ = ["Conversation", "concerns"]
 
 # Frames overtake each other by milliseconds: what the old token caused may still arrive after
-# the new one was accepted, and must not cost another one.
+# the new one was accepted, and must not cost another one. A new socket has no old token.
 GRACE_SECONDS = 2.0
 # A dropped `auth` comes back as `throttled`; the daemon allows one each 5 s.
 THROTTLED_SECONDS = 6.0
@@ -223,7 +223,7 @@ class Conversation(Steps):
         return self._lose(str(failed.error), now, first=10.0 if failed.status == 400 else 1.0)
 
     def _closed(self, closed: Closed, now: float) -> Iterable[Action]:
-        is_suspended = closed.code == SUSPENDED
+        is_suspended = closed.code in SUSPENDED
         if is_suspended or (self.state.ready_at is None and self.state.link == "open"):
             # Some libraries and proxies make a plain loss of the code for a suspension, which
             # comes right after connecting.
@@ -286,8 +286,14 @@ class Conversation(Steps):
             state.ready_at is not None
             and state.auth_sent_at is None
             and not state.to_show
-            and now >= state.admitted_at + GRACE_SECONDS
+            and not self._is_fresh(now)
         )
+
+    def _is_fresh(self, now: float) -> bool:
+        """Whether the last token took the place of another one just now."""
+        state = self.state
+        is_first = state.ready_at is None or state.ready_at >= state.admitted_at
+        return not is_first and now < state.admitted_at + GRACE_SECONDS
 
     def _jwt_error(self, text: str, now: float) -> Iterable[Action]:
         state = self.state
@@ -297,7 +303,7 @@ class Conversation(Steps):
             return self._end(NotThere(_OTHER_SERVER))
         if text.startswith("Error Event"):
             return self._refused(text, now) if state.auth_sent_at is not None else []
-        if state.ready_at is None or now < state.admitted_at + GRACE_SECONDS:
+        if state.ready_at is None or self._is_fresh(now):
             return []
         if self._is_settled(now):
             state.token = None

@@ -9,11 +9,11 @@ from typing import Final
 
 from automate.machine import power, saving
 from automate.machine.answer import Answer
-from automate.machine.occurrence import Occurrence, Reported, Said
-from automate.machine.stage import DONE, WAITING, Failed, Needless, Outcome, Stage
-from automate.machine.state import RecipeBook, Waiting
+from automate.machine.occurrence import Occurrence, Said
+from automate.machine.stage import DONE, NEWS, WAITING, Failed, Needless, Outcome, Stage
+from automate.machine.state import Waiting
 from automate.machine.watches import due as watch_due
-from automate.machine.watches import feed, new_watch, next_at, on_restored
+from automate.machine.watches import feed, interests, new_watch, next_at, on_restored
 from automate.recipe.flow import WaitUntil
 from automate.recipe.steps import (
     Announce,
@@ -43,6 +43,7 @@ __all__ = [
     "due",
     "ended",
     "happened",
+    "is_sound",
     "linked",
     "over",
     "resumed",
@@ -56,6 +57,7 @@ LINK_SECONDS_CLEANING_UP: Final = 3600.0
 AGAIN_SECONDS: Final = 5.0
 # Whoever gives commands to the socket says so within half a minute, or that it did not.
 CONFIRM_SECONDS: Final = 120.0
+_CAN_NOT_COUNT: Final = "the game can't be asked who is online, or is not known (see --game)"
 
 
 def begin(step: object, stage: Stage) -> Outcome:
@@ -68,10 +70,10 @@ def begin(step: object, stage: Stage) -> Outcome:
         case Notify(text=text):
             return _confirmed(stage, stage.tell(text))
         case SetVariable(name=name, text=text):
-            stage.server.variables[name] = render(text, stage.values, limit=TOLD_LIMIT)
+            stage.set_variable(name, text)
             return DONE
         case Fail(text=text):
-            return Failed(render(text, stage.values))
+            return Failed(render(text, stage.values, limit=TOLD_LIMIT))
         case Wait():
             return _begin_wait(step, stage)
         case WaitUntil():
@@ -95,7 +97,7 @@ def happened(step: object, stage: Stage, what: Occurrence) -> Outcome:
     match step:
         case Start() | Stop() | Restart() | Kill():
             return power.happened(step, stage, what)
-        case Wait(unless=unless) if unless and not isinstance(what, Reported):
+        case Wait():
             return _unless(step, stage)
         case WaitUntil():
             return _awaited(step, stage, what)
@@ -112,6 +114,9 @@ def linked(step: object, stage: Stage) -> Outcome:
     # A power step waits on: what became of the server meanwhile is said next.
     if isinstance(step, Command | Announce) and _waiting(stage).call is None:
         return _command(step, stage)
+    if isinstance(step, CountPlayers):
+        # The answer to an earlier question may have been missed.
+        return _count(step, stage)
     return WAITING
 
 
@@ -121,7 +126,7 @@ def answered(step: object, stage: Stage, answer: Answer) -> Outcome:
         case Backup():
             return saving.answered(step, stage, answer)
         case Command() | Announce() if answer.error is not None and stage.cleans_up:
-            return _try_again(stage)
+            return _try_again(stage, answer.error)
         case _ if answer.error is not None:
             return Failed(answer.error)
         case Command() | Announce() | Notify() | Call():
@@ -142,6 +147,9 @@ def due(step: object, stage: Stage) -> Outcome:
     waiting = _waiting(stage)
     if waiting.until is not None and waiting.until <= stage.at:
         return _limit(step, stage)
+    if waiting.again is None or waiting.again > stage.at:
+        # The moment was another's, that of what this step is in.
+        return WAITING
     match step:
         case Start() | Stop() | Restart() | Kill():
             return power.due(step, stage)
@@ -153,7 +161,7 @@ def due(step: object, stage: Stage) -> Outcome:
         case WaitUntil(trigger=trigger) if waiting.watch is not None:
             firings, _ = watch_due(trigger, waiting.watch, stage.at, stage.view)
             waiting.again = next_at(trigger, waiting.watch)
-            return DONE if firings else WAITING
+            return DONE if firings else NEWS
     return WAITING
 
 
@@ -162,7 +170,7 @@ def over(step: object, stage: Stage) -> Outcome:
     match step:
         case Wait():
             return WAITING
-        case Command() | Announce():
+        case Command() | Announce() if _waiting(stage).call is None:
             return _command(step, stage)
         case Start() | Stop() | Restart() | Kill():
             return power.over(step, stage)
@@ -184,9 +192,16 @@ def resumed(step: object, stage: Stage) -> Outcome:
     match step:
         case Command() | Announce() | Notify() | Call() if waiting.call is not None:
             return _doubted(step, stage)
-        case CountPlayers():
-            return begin(step, stage)
+        case Command() | Announce() | CountPlayers():
+            if stage.cleans_up:
+                _patiently(stage, LINK_SECONDS_CLEANING_UP)
+            return WAITING
+        case Start() | Stop() | Restart() | Kill():
+            # Its time may be over, and the world have long done what was asked of it.
+            _patiently(stage, LINK_SECONDS)
+            return WAITING
         case Backup():
+            _patiently(stage, CONFIRM_SECONDS)
             return saving.resumed(step, stage)
         case WaitUntil(trigger=trigger) if waiting.watch is not None:
             on_restored(trigger, waiting.watch, stage.at)
@@ -203,6 +218,25 @@ def _waiting(stage: Stage) -> Waiting:
     waiting = stage.run.waiting
     assert waiting is not None
     return waiting
+
+
+def is_sound(step: object, waiting: Waiting) -> bool:
+    """Return whether *waiting*, as it was written down, can be that of *step*."""
+    match step:
+        case WaitUntil():
+            return waiting.watch is not None
+        case RunRecipe():
+            return waiting.child is not None
+        case Fail() | SetVariable():
+            return False
+        case _:
+            return True
+
+
+def _patiently(stage: Stage, seconds: float) -> None:
+    """Give the step so many *seconds* from now, if it has not more."""
+    waiting = _waiting(stage)
+    waiting.until = max(waiting.until or stage.at, stage.at + seconds)
 
 
 def _wait(stage: Stage, limit: float, *, call: int | None = None) -> Outcome:
@@ -237,11 +271,11 @@ def _doubted(step: Command | Announce | Notify | Call, stage: Stage) -> Outcome:
 def _limit(step: object, stage: Stage) -> Outcome:
     waited = f"{round(stage.at - _waiting(stage).since, 6):g} s"
     match step:
-        case Wait(seconds=pause):
-            if isinstance(pause, Backoff):
-                _count_attempt(stage)
-            return DONE
-        case Command() | Announce() if _waiting(stage).call is None:
+        case Wait():
+            return _end_wait(step, stage)
+        case Command() | Announce() | CountPlayers() if _waiting(stage).call is None and (
+            not stage.server.connected
+        ):
             return Failed(f"there was no connection to the server for {waited}")
         case _ if stage.manner.asks_once:
             return stage.unconfirmed()
@@ -267,6 +301,8 @@ def _begin_wait_until(step: WaitUntil, stage: Stage) -> Outcome:
     if waiting is not None:
         waiting.watch = new_watch(step.trigger, stage.at, stage.view)
         waiting.again = next_at(step.trigger, waiting.watch)
+        if Said in interests(step.trigger):
+            waiting.console = stage.view.recent_lines()
     return outcome
 
 
@@ -275,9 +311,10 @@ def _awaited(step: WaitUntil, stage: Stage, what: Occurrence) -> Outcome:
     assert waiting.watch is not None
     # Of a change in a gap only its end is seen; whoever waits for it need not wait on.
     firings, changed = feed(trigger, waiting.watch, what, stage.at, stage.view, awaited=True)
-    if changed:
-        waiting.again = next_at(trigger, waiting.watch)
-    return DONE if firings else WAITING
+    if not changed:
+        return DONE if firings else WAITING
+    waiting.again = next_at(trigger, waiting.watch)
+    return DONE if firings else NEWS
 
 
 # ---------------------------------------------------------------- pauses
@@ -292,7 +329,7 @@ def attempt(steps: Iterable[object], stage: Stage) -> int:
 
 def _attempts(pause: Backoff, stage: Stage) -> int:
     """Return how many attempts lie behind, without a healthy time since."""
-    book: RecipeBook = stage.book
+    book = stage.book
     last = book.last_attempt
     if last is None or stage.server.world.was_healthy(
         pause.reset_after_seconds, at=stage.run.cursor, since=last
@@ -306,17 +343,26 @@ def _begin_wait(step: Wait, stage: Stage) -> Outcome:
     pause = step.seconds
     if isinstance(pause, Backoff):
         book.attempts = _attempts(pause, stage)
+        stage.note_book()
         run.values["attempt"] = str(book.attempts + 1)
         pause = pause.seconds(book.attempts + 1)
     # A crash is told a second late: a shorter pause after it ends at once, not in the past.
-    run.waiting = Waiting(since=run.cursor, until=max(run.cursor + pause, stage.at))
+    meant_at = run.cursor + pause
+    run.waiting = Waiting(since=run.cursor, until=max(meant_at, stage.at), meant_at=meant_at)
     return _unless(step, stage)
 
 
-def _count_attempt(stage: Stage) -> None:
-    # Only a pause that came to its end counts: one that was not needed led to no attempt.
-    stage.book.attempts += 1
-    stage.book.last_attempt = stage.at
+def _end_wait(step: Wait, stage: Stage) -> Outcome:
+    # What only time makes true (an hour of the day) may not have been looked at since.
+    found = _unless(step, stage)
+    if isinstance(found, Needless):
+        return found
+    if isinstance(step.seconds, Backoff):
+        # Only a pause that came to its end counts: one that was not needed led to no attempt.
+        stage.book.attempts += 1
+        stage.book.last_attempt = stage.at
+        stage.note_book()
+    return DONE
 
 
 def _unless(step: Wait, stage: Stage) -> Outcome:
@@ -346,21 +392,29 @@ def _command(step: Command | Announce, stage: Stage) -> Outcome:
     return sent if isinstance(sent, Failed) else _confirmed(stage, sent)
 
 
-def _try_again(stage: Stage) -> Outcome:
+def _try_again(stage: Stage, error: str) -> Outcome:
     """Wait for the link again, or a little: what puts something right is not given up so soon."""
     waiting = _waiting(stage)
-    waiting.call = None
     waiting.until = waiting.since + LINK_SECONDS_CLEANING_UP
+    if waiting.until <= stage.at:
+        return Failed(error)
     waiting.again = stage.at + AGAIN_SECONDS if stage.server.connected else None
     return WAITING
 
 
 def _begin_count(step: CountPlayers, stage: Stage) -> Outcome:
     if stage.game.players_command is None:
-        return Failed("the game can't be asked who is online, or is not known (see --game)")
-    if not stage.server.connected and stage.manner.answers:
-        return Failed("there is no connection to ask the game who is online")
-    sent = stage.command(stage.game.players_command)
+        return Failed(_CAN_NOT_COUNT)
+    if stage.server.connected or not stage.manner.answers:
+        return _count(step, stage)
+    return _wait(stage, LINK_SECONDS)
+
+
+def _count(step: CountPlayers, stage: Stage) -> Outcome:
+    command = stage.game.players_command
+    if command is None:
+        return Failed(_CAN_NOT_COUNT)
+    sent = stage.command(command)
     return sent if isinstance(sent, Failed) else _wait(stage, step.limit_seconds, call=sent)
 
 

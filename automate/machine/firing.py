@@ -49,31 +49,55 @@ def ask_limits(recipe: Recipe, book: RecipeBook, moment: float, values: Values) 
     while len(book.limits) < len(recipe.limit):
         book.limits.append(LimitBook())
     escalation = None
-    for place, limit in enumerate(recipe.limit):
-        found = _ask(limit, book.limits[place], moment, values)
+    for place in _order(recipe):
+        found = _ask(recipe.limit[place], book.limits[place], moment, values)
         if isinstance(found, HeldBack):
             return found
         if found:
             escalation = place
             break
-    for limit, kept in zip(recipe.limit, book.limits, strict=False):
-        key = _key(limit, values)
-        if escalation is None:
-            kept.triggered.setdefault(key, []).append(moment)
-            _bound(kept)
-            if key in kept.gave_up:
-                kept.gave_up.remove(key)
     if escalation is not None:
         book.limits[escalation].gave_up.append(_key(recipe.limit[escalation], values))
-    return Go(escalation)
+        return Go(escalation)
+    for limit, kept in zip(recipe.limit, book.limits, strict=False):
+        _count(limit, kept, moment, values)
+    return Go()
+
+
+def _order(recipe: Recipe) -> list[int]:
+    """Return the places of the limits: those that only hold back first, then as written.
+
+    What a cool-down would not have let run anyway is no reason to give up.
+    """
+    places = range(len(recipe.limit))
+    return sorted(places, key=lambda place: not isinstance(recipe.limit[place], Cooldown))
+
+
+def _count(limit: Limit, kept: LimitBook, moment: float, values: Values) -> None:
+    key = _key(limit, values)
+    # Those that were counted last stand last, so that the first are the ones to forget.
+    kept.triggered[key] = [*kept.triggered.pop(key, ()), moment]
+    if key in kept.gave_up:
+        kept.gave_up.remove(key)
+    while len(kept.triggered) > 1:
+        oldest = next(iter(kept.triggered))
+        is_over = kept.triggered[oldest][-1] <= moment - _within(limit)
+        if not is_over and len(kept.triggered) <= _GROUPS:
+            break
+        del kept.triggered[oldest]
+        if oldest in kept.gave_up:
+            kept.gave_up.remove(oldest)
+
+
+def _within(limit: Limit) -> float:
+    return limit.within_seconds if isinstance(limit, AtMost) else limit.seconds
 
 
 def _ask(limit: Limit, kept: LimitBook, moment: float, values: Values) -> HeldBack | bool:
     """Return why the run is held back, or whether the limit's `otherwise` is to be done."""
     key = _key(limit, values)
-    within = limit.within_seconds if isinstance(limit, AtMost) else limit.seconds
     times = limit.times if isinstance(limit, AtMost) else 1
-    recent = [one for one in kept.triggered.get(key, ()) if one > moment - within]
+    recent = [one for one in kept.triggered.get(key, ()) if one > moment - _within(limit)]
     if recent:
         kept.triggered[key] = recent
     else:
@@ -87,12 +111,6 @@ def _ask(limit: Limit, kept: LimitBook, moment: float, values: Values) -> HeldBa
 
 def _key(limit: Limit, values: Values) -> str:
     return values.get(limit.per, "") if limit.per else ""
-
-
-def _bound(kept: LimitBook) -> None:
-    while len(kept.triggered) > _GROUPS:
-        del kept.triggered[next(iter(kept.triggered))]
-    del kept.gave_up[: max(0, len(kept.gave_up) - _GROUPS)]
 
 
 def ask_mode(recipe: Recipe, book: RecipeBook, running: int) -> Go | HeldBack | Queue | Replace:

@@ -37,8 +37,9 @@ __all__ = [
     "TokenRefused",
 ]
 
-# Closed with this code, the server is suspended, or a backup is being restored.
-SUSPENDED = 4409
+# Closed with these codes, the server is suspended, or a backup is being restored. Nobody has seen
+# the other one sent, but the panel's own page takes it for the same.
+SUSPENDED = (4409, 4400)
 
 
 # ---------------------------------------------------------------- what happened
@@ -67,8 +68,8 @@ class Closed:
     @property
     def words(self) -> str:
         """Why it was closed, for a person."""
-        if self.code == SUSPENDED:
-            return "the server is suspended, or a backup is being restored (4409)"
+        if self.code in SUSPENDED:
+            return f"the server is suspended, or a backup is being restored ({self.code})"
         if self.code in (None, 1006):
             return self.reason or "the connection broke"
         return f"the node closed the connection ({self.code} {self.reason or 'without a reason'})"

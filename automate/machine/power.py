@@ -3,6 +3,10 @@
 What the daemon does with a request it never says, so a power step watches the status. It asks
 again after a refusal because of the lock (which outlives ``offline`` by up to half a second),
 and after silence. It asks nothing while the status is unknown: the answer may be there already.
+
+Other people click, too: a stop or a restart of theirs may hold the lock, and not every ``offline``
+is an end. It comes in the middle of a restart, and by mistake where a line of output equals the
+stop command (PROBED 4.5). One that may be such is believed a second later.
 """
 
 from typing import Final
@@ -19,6 +23,8 @@ __all__ = ["begin", "due", "happened", "over", "status"]
 LOCK_SECONDS: Final = 1.0
 # A start shows `starting` after a disk check that can take some seconds; then it was lost.
 SILENCE_SECONDS: Final = 15.0
+# A lock may also be held for minutes: while an image is pulled, or by a stop that hangs.
+_PATIENCE: Final = 0.1
 ASKS: Final = 4
 
 _ACTIONS: Final = {
@@ -39,10 +45,8 @@ def happened(step: PowerStep, stage: Stage, what: Occurrence) -> Outcome:
     """Return how *step* stands now that *what* happened to its server."""
     waiting = _waiting(stage)
     match what:
-        case LockConflict() if not stage.manner.asks_once and waiting.asked and not waiting.left:
-            # A refusal is no silence: it does not use up the number of times to ask.
-            waiting.asked -= 1
-            waiting.again = stage.at + LOCK_SECONDS
+        case LockConflict() if waiting.asked and not stage.manner.asks_once:
+            _refused(step, stage)
         case Changed() if waiting.asked:
             return _moved(step, stage, what)
         case Changed():
@@ -62,7 +66,7 @@ def due(step: PowerStep, stage: Stage) -> Outcome:
         # The flag is free in a stop, and remembers that it has become a kill.
         waiting.left = True
         waiting.asked = 0
-    return _ask(step, stage) if waiting.asked or _is_kill(step, waiting) else _look(step, stage)
+    return _ask(step, stage) if waiting.asked else _look(step, stage)
 
 
 def over(step: PowerStep, stage: Stage) -> Outcome:
@@ -96,9 +100,14 @@ def _look(step: PowerStep, stage: Stage) -> Outcome:
     """Decide by the status whether *step* is done, has to ask, or only has to wait."""
     waiting, state = _waiting(stage), stage.server.world.status
     match step, state:
+        case ((Stop() | Kill()), PowerState.OFFLINE) if _may_be_no_end(stage):
+            waiting.again = stage.at + LOCK_SECONDS
+            return WAITING
         case (Start(), PowerState.RUNNING) | ((Stop() | Kill()), PowerState.OFFLINE):
             return DONE
-        case (Start(), PowerState.STARTING) | (Stop(), PowerState.STOPPING):
+        case (Start(), PowerState.STARTING) | (Stop(), PowerState.STOPPING) if not _is_kill(
+            step, waiting
+        ):
             # It is on its way, whoever asked: a stop would only meet the lock.
             waiting.again = _kill_at(step, stage)
             return WAITING if stage.manner.answers else stage.unconfirmed()
@@ -108,6 +117,17 @@ def _look(step: PowerStep, stage: Stage) -> Outcome:
         case Restart(), PowerState.STARTING if waiting.left:
             return WAITING if stage.manner.answers else stage.unconfirmed()
     return _ask(step, stage)
+
+
+def _may_be_no_end(stage: Stage) -> bool:
+    """Whether the server went offline a moment ago.
+
+    The daemon may have been mistaken; or it is bringing it up, after a crash or in a restart.
+    """
+    world = stage.server.world
+    went_at = world.stopped_at if world.fall is None else world.fall.at
+    is_fresh = went_at is not None and stage.at < went_at + LOCK_SECONDS
+    return is_fresh and not stage.manner.asks_once
 
 
 def _ask(step: PowerStep, stage: Stage) -> Outcome:
@@ -121,6 +141,9 @@ def _ask(step: PowerStep, stage: Stage) -> Outcome:
             "is the key's user allowed to, and is there room on the disk?"
         )
     if waiting.asked == 0 or not (stage.manner.asks_once or waiting.asked >= ASKS):
+        if isinstance(step, Kill) and stage.server.world.status is PowerState.STOPPING:
+            # If this is the beginning of a restart, it goes on after the kill.
+            waiting.left = True
         stage.power(action)
         waiting.asked += 1
     if not stage.manner.answers:
@@ -143,23 +166,51 @@ def _kill_at(step: PowerStep, stage: Stage) -> float | None:
     return max(stage.at, waiting.since + step.kill_after_seconds)
 
 
+def _refused(step: PowerStep, stage: Stage) -> None:
+    """Take in that the daemon refused a request because of the lock: one of ours, as it seems."""
+    waiting, state = _waiting(stage), stage.server.world.status
+    if isinstance(step, Kill) or _is_kill(step, waiting):
+        return  # a kill goes through, whoever holds the lock
+    if state is PowerState.STARTING and waiting.left:
+        return  # it is on its way, and another's request was refused
+    if state is PowerState.STOPPING:
+        # Another's stop or restart holds the lock; what it comes to will be seen.
+        waiting.asked = 0
+        waiting.again = _kill_at(step, stage)
+    else:
+        # A refusal is no silence: it does not use up the number of times to ask.
+        waiting.asked -= 1
+        patience = _PATIENCE * (stage.at - waiting.since)
+        waiting.again = stage.at + min(max(LOCK_SECONDS, patience), SILENCE_SECONDS)
+
+
 def _moved(step: PowerStep, stage: Stage, what: Changed) -> Outcome:
     """Return how *step* stands, having asked, now that the status changed."""
     waiting = _waiting(stage)
     match step, what:
-        case (Start(), Changed(to=PowerState.RUNNING)) | (
-            (Stop() | Kill()),
-            Changed(to=PowerState.OFFLINE),
-        ):
+        case ((Stop() | Kill()), Changed(to=PowerState.OFFLINE)):
+            return _ended(stage, what)
+        case Start(), Changed(to=PowerState.RUNNING):
             return DONE
         case Restart(), Changed(to=PowerState.RUNNING):
             return DONE if waiting.left else WAITING
         case ((Start() | Restart()), Changed(was=PowerState.STARTING, to=PowerState.OFFLINE)):
             return Failed("it went offline again while starting")
+        case ((Start() | Restart()), Changed(was=PowerState.STARTING)) if waiting.left:
+            # A restart that was asked for while it was starting begins with a stop, too.
+            return Failed("it was stopped while it was starting")
+        case Restart(), Changed(was=PowerState.RUNNING, to=PowerState.OFFLINE):
+            # No restart begins so: a crash, or the daemon's mistake.
+            waiting.again = stage.at + SILENCE_SECONDS
+            return WAITING
+        case Restart(), Changed(to=PowerState.OFFLINE):
+            # This is not its end, unless it was somebody else's stop.
+            waiting.left = True
+            waiting.again = stage.at + SILENCE_SECONDS
+            return WAITING
         case Start(), Changed(to=PowerState.STARTING):
             waiting.left = True
         case Restart(), Changed(to=_):
-            # `offline` within a restart is not its end.
             waiting.left = True
         case ((Stop() | Kill()), Changed(to=PowerState.STOPPING)):
             pass
@@ -167,6 +218,16 @@ def _moved(step: PowerStep, stage: Stage, what: Changed) -> Outcome:
             return WAITING
     # It is on its way: silence is broken, only the limits are left to watch.
     waiting.again = _kill_at(step, stage)
+    return WAITING
+
+
+def _ended(stage: Stage, what: Changed) -> Outcome:
+    """Return whether a stop is over at this ``offline``: it is, if it was ours that led there."""
+    waiting = _waiting(stage)
+    if stage.manner.asks_once or (what.was is PowerState.STOPPING and not waiting.left):
+        return DONE
+    waiting.asked = 0
+    waiting.again = stage.at + LOCK_SECONDS
     return WAITING
 
 
@@ -178,7 +239,7 @@ def _moved_by_itself(step: PowerStep, stage: Stage, what: Changed) -> Outcome:
         return DONE
     if what.to is PowerState.OFFLINE:
         # The lock may still be held; and within somebody else's restart `offline` lasts 30 ms.
-        waiting.left = isinstance(step, Restart)
+        waiting.left = waiting.left or isinstance(step, Restart)
         waiting.again = stage.at + LOCK_SECONDS
         return WAITING
     if waiting.again is None or (isinstance(step, Start) and what.to is PowerState.RUNNING):

@@ -5,6 +5,7 @@ a suspended coroutine, can't.
 """
 
 from collections.abc import Iterable, Iterator
+from string import Formatter
 from typing import Any
 
 from attrs import define, evolve, field, frozen
@@ -41,13 +42,15 @@ Waited = SingleStep | WaitUntil
 class Do:
     """Do *step*; if it fails go to *on_failure*, or just on where the run *presses on*.
 
-    *at_limit*: where to go if it only came to its limit; that is no failure then.
+    *at_limit*: where to go if it only came to its limit; that is no failure then. What *keeps
+    time* takes none of its own, however long it really took: pauses after it make up for it.
     """
 
     step: Waited
     on_failure: int
     presses_on: bool
     at_limit: int | None = None
+    keeps_time: bool = False
 
 
 @frozen
@@ -111,12 +114,14 @@ class TryEnd:
 class Rethrow:
     """The end of a block that began at *since*: if it broke there, go to *on_failure*.
 
-    A step breaks the run by failing, or by leaving nothing to do. Blocks lie within each other
-    and are gone through in order, so where the last break was tells which of them it was in.
+    A step breaks the run by failing, or by leaving nothing to do; where the run *presses on*
+    only the second counts. Blocks lie within each other and are gone through in order, so where
+    the last break was tells which of them it was in.
     """
 
     since: int
     on_failure: int
+    presses_on: bool
 
 
 @frozen
@@ -157,13 +162,9 @@ class Program:
         first, end = self.failure
         return first <= position < end
 
-    def tries(self, position: int) -> list[int]:
-        """Return where everything begins that may be tried again and is under way there."""
-        return [
-            place
-            for place, one in enumerate(self.code[:position])
-            if isinstance(one, TryBegin) and position <= one.end
-        ]
+    def is_spared(self, position: int) -> bool:
+        """Return whether what is there is still done by a run that is cut short."""
+        return self.tidies(position) or self.tells_of_failure(position)
 
     def puts_right(self, position: int) -> bool:
         """Return whether a failure there would lead to something that is done always."""
@@ -269,7 +270,8 @@ def _emit(draft: _Draft, steps: Iterable[Step], way: _Way) -> None:
             case WaitUntil(otherwise=tuple(otherwise)):
                 _emit_wait(draft, step, otherwise, way)
             case Countdown():
-                _emit(draft, _countdown(step), way)
+                for one in _countdown(step):
+                    draft.add(Do(one, -1, way.presses_on, keeps_time=True), on_failure=way.failing)
             case _:
                 draft.add(Do(step, -1, way.presses_on), on_failure=way.failing)
 
@@ -280,9 +282,7 @@ def _emit_block(draft: _Draft, step: Block, way: _Way) -> None:
     _emit(draft, step.steps, _Way(failing=always))
     always.at = draft.here
     _emit_tidying(draft, step.always, _Way(failing=way.failing, presses_on=True))
-    # Among steps that press on, an earlier failure must not end the rest here.
-    if not way.presses_on:
-        draft.add(Rethrow(since, -1), on_failure=way.failing)
+    draft.add(Rethrow(since, -1, way.presses_on), on_failure=way.failing)
 
 
 def _emit_choice(draft: _Draft, step: Choose, way: _Way) -> None:
@@ -332,12 +332,21 @@ def _emit_wait(draft: _Draft, step: WaitUntil, otherwise: tuple[Step, ...], way:
     after.at = draft.here
 
 
-def _countdown(step: Countdown) -> Iterator[Step]:
+def _countdown(step: Countdown) -> Iterator[Announce | Wait]:
     marks = step.marks
     for mark, later in zip(marks, (*marks[1:], 0.0), strict=True):
-        text = step.text.replace("{left}", left_in_words(mark))
+        text = _with_left(step.text, left_in_words(mark))
         yield Announce(text, command=step.command)
         yield Wait(seconds=round(mark - later, 6))
+
+
+def _with_left(text: str, left: str) -> str:
+    """Return the template *text* with its ``{left}`` filled in, and all else as it was."""
+    return "".join(
+        literal.replace("{", "{{").replace("}", "}}")
+        + ("" if name is None else left if name == "left" else f"{{{name}}}")
+        for literal, name, _, _ in Formatter().parse(text)
+    )
 
 
 def left_in_words(seconds: float) -> str:

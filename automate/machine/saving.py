@@ -69,9 +69,13 @@ def due(step: Backup, stage: Stage) -> Outcome:
     """Return how the step stands now that it is time to ask the panel."""
     waiting = _waiting(stage)
     waiting.again = None
-    if waiting.phase == "waiting" and waiting.uuid:
-        waiting.call = stage.show_backup(waiting.uuid)
+    if waiting.phase == "looking":
+        waiting.call = stage.list_backups()
+    elif waiting.phase == "waiting" and waiting.uuid:
         waiting.again = stage.at + POLL_SECONDS
+        # A slow panel's answer would never be heard if it were asked anew meanwhile.
+        if waiting.call is None:
+            waiting.call = stage.show_backup(waiting.uuid)
     return WAITING
 
 
@@ -88,7 +92,7 @@ def resumed(step: Backup, stage: Stage) -> Outcome:
     waiting = _waiting(stage)
     match waiting.phase:
         case "waiting":
-            waiting.again = stage.at
+            waiting.again, waiting.call = stage.at, None
         case "listing old ones" | "deleting old ones":
             waiting.phase = "listing old ones"
             waiting.call = stage.list_backups()
@@ -140,7 +144,10 @@ def _make_room(step: Backup, stage: Stage, answer: Answer) -> Outcome:
 def _looked(step: Backup, stage: Stage, answer: Answer) -> Outcome:
     """Go on by what the panel has: with the backup asked for before, or with another one."""
     if answer.error is not None:
-        return Failed(f"whether the backup was made can't be said: {answer.error}")
+        # Where a whole machine came back, the panel may be later than we are.
+        stage.trace("warning", f"whether the backup was made can't be said yet: {answer.error}")
+        _waiting(stage).again = stage.at + POLL_SECONDS
+        return WAITING
     since = stage.unix(_waiting(stage).since) - SKEW_SECONDS
     made = [one for one in _own(step, stage, answer) if one.made_at >= since]
     asked = "automate ended while a backup was asked for"
@@ -161,7 +168,7 @@ def _known(step: Backup, stage: Stage, answer: Answer) -> Outcome:
     """Go on with the backup that *answer* tells of."""
     waiting = _waiting(stage)
     waiting.phase = "waiting"
-    waiting.uuid = answer.uuid
+    waiting.uuid = answer.uuid or waiting.uuid
     waiting.again = stage.at + POLL_SECONDS
     if answer.is_done or answer.is_failed:
         return _ended(step, stage, is_successful=answer.is_done)

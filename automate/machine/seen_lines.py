@@ -25,6 +25,10 @@ _STARTING = '{"event":"status","args":["starting"]}'
 # The answer comes within a millisecond or so (PROBED 5); the rest is for a slow road. A line said
 # on the way is told live before the answer and is in it as well, so that all of this time counts.
 _ANSWER_SECONDS = 0.9
+# But a daemon may be held up for seconds, by another client that does not read: if nothing has
+# come by then, the first lines that do are taken for the answer, and what comes with them.
+_LATEST_SECONDS = 30.0
+_TOGETHER_SECONDS = 0.3
 # Its lines come together; what comes so much later is not of the same answer.
 _APART_SECONDS = 0.05
 # An answer is never longer, unless its node was set up so (websocket_log_count).
@@ -68,13 +72,16 @@ class SeenLines:
     seen: deque[tuple[float | None, str]] = Factory(lambda: deque(maxlen=_KEPT_LINES))
     # What may belong to the answer so far; ``None`` while no answer is awaited.
     answer: list[_Piece] | None = None
+    # Not before this moment it is whole.
+    whole_at: float = 0.0
     wake_at: float | None = None
 
-    def logs_asked(self, now: float) -> Heard:
+    def logs_asked(self, now: float, *, round_trip_seconds: float = 0.0) -> Heard:
         """Expect an answer from *now*; return what was held back of another one."""
         rest = self.stop()
         self.answer = []
-        self.wake_at = now + _ANSWER_SECONDS
+        self.whole_at = now + _ANSWER_SECONDS + 2 * round_trip_seconds
+        self.wake_at = now + _LATEST_SECONDS
         return rest
 
     def take(self, texts: Sequence[str], now: float) -> Sequence[str]:
@@ -92,6 +99,7 @@ class SeenLines:
             passed.join(texts)
             return passed
         piece: list[tuple[str, str]] = []
+        is_first = not any(piece for _, piece in self.answer)
         self.answer.append((now, piece))
         for number, text in enumerate(texts):
             if text.startswith(_STARTING):
@@ -103,6 +111,8 @@ class SeenLines:
                     piece.append((text, line))
             else:
                 passed.append(text)
+        if piece and is_first:
+            self.wake_at = max(self.whole_at, now + _TOGETHER_SECONDS)
         if sum(len(piece) for _, piece in self.answer) >= _ANSWER_LINES:
             passed.join(self.stop())
         return passed

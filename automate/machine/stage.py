@@ -1,6 +1,7 @@
 """Where one run's step plays: what it can see, and what it can have done."""
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Final, TypedDict
 
 from attrs import define, frozen
@@ -26,7 +27,18 @@ from automate.recipe.template import TOLD_LIMIT, render
 from automate.wire.games import Game, announcement
 from automate.wire.messages import ClientMessage, PowerAction, SendCommand, SetState
 
-__all__ = ["DONE", "WAITING", "Done", "Failed", "Manner", "Needless", "Outcome", "Stage", "Still"]
+__all__ = [
+    "DONE",
+    "NEWS",
+    "WAITING",
+    "Done",
+    "Failed",
+    "Manner",
+    "Needless",
+    "Outcome",
+    "Stage",
+    "Still",
+]
 
 
 @frozen
@@ -36,7 +48,13 @@ class Done:
 
 @frozen
 class Still:
-    """The step waits."""
+    """The step waits.
+
+    *is_news*: what it remembers is another than before, in a way that does not show in its
+    moments and its call.
+    """
+
+    is_news: bool = False
 
 
 @frozen
@@ -60,6 +78,7 @@ class Needless:
 Outcome = Done | Still | Failed | Needless
 DONE: Final = Done()
 WAITING: Final = Still()
+NEWS: Final = Still(is_news=True)
 
 
 @frozen(kw_only=True)
@@ -71,12 +90,16 @@ class Manner:
     end of a tape, not in a dry run). *confirms*: whether it is told when a command was given to
     the socket, and a notice to whoever is told; steps then wait for that. *waits*: whether
     triggers set recipes off; otherwise they are only asked for, by people and by each other.
+
+    *is_alone*: there is one server, that of a recording; steps *on* others are taken as done,
+    unconfirmed.
     """
 
     asks_once: bool = False
     answers: bool = True
     confirms: bool = False
     waits: bool = True
+    is_alone: bool = False
 
 
 class _Place(TypedDict):
@@ -97,9 +120,9 @@ class Stage:
     book: RecipeBook
     run: Run
     manner: Manner
-    # What conditions and triggers can see.
-    view: View
-    # Whether the step is done although something failed: it cleans up, or tells of it.
+    # Shows what conditions and triggers can see.
+    look: Callable[[], View]
+    # Whether the step is to be done whatever happens: it puts something right.
     cleans_up: bool
     at: float
     output: list[Output]
@@ -107,6 +130,13 @@ class Stage:
     game: Game
     # Sets off another recipe for the same server; returns its run, or how that ended already.
     set_off: Callable[[str], int | Outcome]
+    # The parts of the state that are to be written down anew.
+    changed: set[str]
+
+    @cached_property
+    def view(self) -> View:
+        """What conditions and triggers can see; most steps never look."""
+        return self.look()
 
     def judge(self, condition: Condition) -> Verdict:
         """Return whether *condition* holds now."""
@@ -184,21 +214,34 @@ class Stage:
     def call_python(self, name: str) -> int:
         """Have a Python function called; the number of the call is returned."""
         call = self._call()
-        run, values = self.run, self.values
+        run, values, attempt = self.run, self.values, self.values.get("attempt", "")
         status = self.server.world.status
         players = self.view.players
         context = Context(
-            server=values["server"],
+            server=self.view.facts.name,
             server_id=run.server,
             recipe=run.recipe,
             run=run.root,
-            attempt=int(values.get("attempt", "1")),
+            # A pattern may have a group of this name, which is the pattern's own affair.
+            attempt=int(attempt) if attempt.isdecimal() else 1,
             status=None if status is None else status.value,
             players=None if players is None else tuple(sorted(players)),
             values=values,
         )
         self.output.append(CallPython(name=name, context=context, call=call, **self._place()))
         return call
+
+    def set_variable(self, name: str, text: str) -> None:
+        """Set a variable of the server; what the trigger offered under this name is over."""
+        told = render(text, self.values, limit=TOLD_LIMIT)
+        self.server.variables[name] = told
+        if name in self.run.values:
+            self.run.values[name] = told
+        self.changed.add(f"server:{self.run.server}")
+
+    def note_book(self) -> None:
+        """Note that what is remembered of the recipe is to be written down."""
+        self.changed.add(f"server:{self.run.home}")
 
     @property
     def values(self) -> dict[str, str]:

@@ -23,6 +23,8 @@ class Waiting:
 
     since: float
     until: float | None = None
+    # When a pause was meant to end, where that is told later: the next one counts from it.
+    meant_at: float | None = None
     # When the step looks again by itself: to ask once more, or to poll.
     again: float | None = None
     asked: int = 0
@@ -35,9 +37,12 @@ class Waiting:
     rest: list[str] = Factory(list)
     # The trigger that is waited for.
     watch: WatchState | None = None
+    # What the console had said last when that began: another automate finds its place by it.
+    console: list[str] = Factory(list)
     # The run that is waited for.
     child: int | None = None
-    # What went wrong already in one of several things that are done side by side.
+    # The runs that are not over of what is done side by side, and what went wrong already.
+    branches: list[int] = Factory(list)
     error: str | None = None
 
 
@@ -51,6 +56,7 @@ class Tried:
     is_late: bool = False
     error: str | None = None
     broken_at: int | None = None
+    needless: str | None = None
 
 
 @define(kw_only=True)
@@ -67,6 +73,8 @@ class Run:
     # The run that is told of; itself, but for what is done side by side within one.
     root: int
     parent: int | None = None
+    # The run that waits for this one, by a step of its own.
+    caller: int | None = None
     # The moment up to which the run has come; pauses count from it, not from when it was told.
     cursor: float
     position: int = 0
@@ -102,6 +110,8 @@ class Pending:
     values: dict[str, str]
     reason: str = ""
     escalation: int | None = None
+    # Whose wish it is, if somebody waits for what becomes of it.
+    ticket: str = ""
 
 
 @define
@@ -133,6 +143,8 @@ class ServerBook:
     # Who is online, by name; where only their number is known, `online` has it alone.
     players: list[str] | None = None
     online: int | None = None
+    # What the console had said last before a fall that is still to be told.
+    fallen: list[str] = Factory(list)
 
 
 @define

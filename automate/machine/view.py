@@ -27,7 +27,8 @@ class View:
     *status* is the last one seen, *stats* the last report, *last_line_at* the moment of the
     console's last line. How many are *online* can be known where it is not known who. *now* is
     the wall clock, with its zone. *last_run* tells how many seconds ago a recipe, by its name,
-    last began here (``None``: the recipe that looks), *last_lines* what the console said last.
+    last began here (``None``: the recipe that looks), *last_lines* what the console said
+    before the server went offline, *recent_lines* the few lines that it said last.
     """
 
     status: PowerState | None
@@ -41,6 +42,7 @@ class View:
     now: datetime
     last_run: Callable[[str | None], float | None]
     last_lines: Callable[[], str] = _no_lines
+    recent_lines: Callable[[], list[str]] = list
 
 
 def measured(reading: str, level: Level, stats: Stats, facts: ServerFacts) -> float | None:

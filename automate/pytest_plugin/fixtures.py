@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from automate.testing.accepted import AcceptedTranscripts
     from automate.testing.evening import Scene
     from automate.testing.nodes import Node
-    from automate.testing.sweep import SweepReport
+    from automate.testing.sweeping import SweepReport
 
 __all__ = ["crash_points", "modelled_node", "node", "recording", "scheduler_seed", "transcripts"]
 
@@ -106,7 +106,7 @@ async def modelled_node(
 @pytest.fixture
 def crash_points() -> "Callable[..., SweepReport]":
     """Kills the engine at each point of a scene, and holds what comes of it to be the same."""
-    from automate.testing.sweep import sweep
+    from automate.testing.sweeping import sweep
 
     def check(scene: "Scene", *, down_seconds: float = 0.0, seed: int = 0) -> "SweepReport":
         __tracebackhide__ = True

@@ -190,9 +190,13 @@ class PlayersOnline:
             case None, 0:
                 return "nobody is online"
             case None, most:
-                return f"at most {most} players are online"
+                return f"at most {most} player{'s are' if most != 1 else ' is'} online"
+            case 1, None:
+                return "somebody is online"
             case least, None:
                 return f"at least {least} players are online"
+            case least, most if least == most:
+                return f"{least} player{'s are' if least != 1 else ' is'} online"
             case least, most:
                 return f"{least} to {most} players are online"
 

@@ -23,6 +23,7 @@ __all__ = [
     "Try",
     "WaitUntil",
     "flat",
+    "sequences_in",
     "to_steps",
 ]
 
@@ -229,11 +230,12 @@ def flat(found: "tuple[Step, ...]") -> "Iterator[Step]":
     """Yield *found* and all the steps within them, in the order they are written."""
     for step in found:
         yield step
-        for inner in _inner(step):
+        for inner in sequences_in(step):
             yield from flat(inner)
 
 
-def _inner(step: Step) -> "tuple[tuple[Step, ...], ...]":
+def sequences_in(step: Step) -> "tuple[tuple[Step, ...], ...]":
+    """Return the steps that *step* is made of, each row that is done one after the other."""
     match step:
         case Block(steps=steps, always=always):
             return (steps, always)

@@ -1,7 +1,8 @@
 """Recipe files to recipes: Python that is run, and whose mistakes are told by file and line.
 
 A file holds any number of recipes, each bound to a name of the module or in a list that is.
-How a mistake is put into words is left to `mistakes`.
+How a mistake is put into words is left to `mistakes`; what can never be to `contradictions`,
+and how recipes name each other to `together`.
 """
 
 import ast
@@ -18,10 +19,12 @@ from typing import NoReturn
 from attrs import frozen
 
 from automate.errors import RecipeError
+from automate.recipe.contradictions import contradictions
 from automate.recipe.mistakes import lost_recipe, syntax_words, words
 from automate.recipe.recipe import Recipe
+from automate.recipe.together import circle, unknown_names
 
-__all__ = ["Loaded", "check_names", "files_of", "load", "load_all", "load_file"]
+__all__ = ["Loaded", "check_names", "check_references", "files_of", "load", "load_all", "load_file"]
 
 
 @frozen
@@ -66,6 +69,9 @@ def load_all(paths: Iterable[Path]) -> tuple[list[Loaded], list[RecipeError]]:
                 wrong.append(error)
     try:
         check_names(found)
+        # What is named may be in the file that is broken.
+        if not wrong:
+            check_references(found)
     except RecipeError as error:
         wrong.append(error)
     return found, wrong
@@ -85,6 +91,9 @@ def load_file(path: Path) -> list[Loaded]:
                 recipes.append(recipe)
     if not recipes:
         raise RecipeError(f"{path}: no recipe in it; expected something like night = Recipe(…)")
+    for recipe in recipes:
+        if wrong := contradictions(recipe):
+            raise RecipeError(f"{path}: the recipe {recipe.name!r}: {wrong[0]}")
     return [Loaded(recipe, path) for recipe in recipes]
 
 
@@ -141,6 +150,25 @@ def check_names(found: list[Loaded]) -> None:
             raise RecipeError(
                 f"{one.path}: the recipe {one.recipe.name!r} is {where}; give each its own name"
             )
+
+
+def check_references(found: list[Loaded], *, beside: Iterable[Recipe] = ()) -> None:
+    """Refuse recipes that name others which are not there, or run each other in a circle.
+
+    They may name those *beside* them, too.
+
+    Raises:
+        RecipeError: the first that does.
+    """
+    recipes = {one.name: one for one in (*beside, *(each.recipe for each in found))}
+    for one in found:
+        for wrong in unknown_names(one.recipe, recipes):
+            raise RecipeError(f"{one.path}: the recipe {one.recipe.name!r}: {wrong}")
+    if names := circle(recipes):
+        places = [one.path for one in found if one.recipe.name in names]
+        shown = " runs ".join(map(repr, names))
+        where = f"{places[0]}: " if places else ""
+        raise RecipeError(f"{where}RunRecipe: {shown}: each would wait for the next for ever")
 
 
 def _run(path: Path) -> ModuleType:

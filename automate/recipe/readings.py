@@ -27,7 +27,9 @@ class Level:
     is_percent: bool = False
 
     def __str__(self) -> str:
-        return f"{self.number:g} % of its limit" if self.is_percent else f"{self.number:g}"
+        # `:g` would make 4.29497e+09 of a number of bytes.
+        number = f"{self.number:.2f}".rstrip("0").rstrip(".")
+        return f"{number} % of its limit" if self.is_percent else number
 
 
 def level_of(

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from automate.testing.seeds import scheduled as scheduled
     from automate.testing.shelf import find_recording as find_recording
     from automate.testing.shelf import recording_names as recording_names
-    from automate.testing.sweep import SweepReport as SweepReport
-    from automate.testing.sweep import sweep as sweep
+    from automate.testing.sweeping import SweepReport as SweepReport
+    from automate.testing.sweeping import sweep as sweep
     from automate.testing.timeline import Timeline as Timeline
 
 __all__ = [
@@ -57,7 +57,7 @@ _HOMES = {
     "Playback": ".fake.playback",
     "Scene": "evening",
     "Script": "script",
-    "SweepReport": "sweep",
+    "SweepReport": "sweeping",
     "Timeline": "timeline",
     "all_running": "nodes",
     "find_recording": "shelf",
@@ -69,7 +69,7 @@ _HOMES = {
     "replayed_node": "opening",
     "replayed_nodes": "opening",
     "scheduled": "seeds",
-    "sweep": "sweep",
+    "sweep": "sweeping",
 }
 
 

@@ -93,13 +93,15 @@ class Outcome:
 class Evening:
     """One evening that was played: its *points*, and the one at which the engine was *killed*.
 
-    *acts* has the words of what each step (its recipe, its place) had done.
+    *acts* has the words of what each step (its recipe, its place) had done, *decided* all that the
+    journal tells, with its moments.
     """
 
     outcome: Outcome
     points: tuple[Point, ...]
     killed: Point | None
     acts: frozenset[tuple[str, int, str]]
+    decided: tuple[str, ...]
 
 
 def play(
@@ -169,7 +171,8 @@ class _Stage:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._direct, node)
                 nursery.start_soon(self._live, node, network, journal)
-                while (left := self.scene.seconds + self._away - self._seconds) > 0:
+                # Who is away meanwhile makes it longer.
+                while (left := self.scene.seconds + self._away - self._seconds) > 0:  # noqa: ASYNC110
                     await trio.sleep(left)
                 # The engine's end is no part of the scene.
                 self.kill_at = None
@@ -252,9 +255,7 @@ class _Stage:
             Tenant(evolve(settings, server=uuid, title=name), scene.game)
             for uuid, name in self._names.items()
         ]
-        async with open_node(
-            tenants, wall_clock=lambda: self._now().timestamp(), seed=0
-        ) as node:
+        async with open_node(tenants, wall_clock=lambda: self._now().timestamp(), seed=0) as node:
             for world in node.node.worlds.values():
                 world.backups_succeed = not scene.backups_fail
             yield node
@@ -273,7 +274,7 @@ class _Stage:
         raise UsageError("online: a modelled game was not running within ten minutes")
 
     def _plan(self) -> list[_Due]:
-        planned = []
+        planned: list[_Due] = []
         for recipe, at, *where in self.scene.asks:
             if recipe not in [one.name for one in self.recipes]:
                 known = ", ".join(repr(one.name) for one in self.recipes)
@@ -406,6 +407,11 @@ class _Stage:
             points=tuple(self._points),
             killed=self._killed,
             acts=frozenset(self._acts),
+            decided=tuple(
+                f"{note.time:%H:%M:%S.%f} {self._names[note.traced.server]}: {note.traced.recipe}: "
+                f"{note.traced.what} {note.traced.detail}".rstrip()
+                for note in journal.notes
+            ),
         )
 
 

@@ -65,8 +65,9 @@ class Mortal:
     """One life of an engine for *servers* (their names by uuid).
 
     *journal* is what it finds and leaves. *at_point* is called with words for each point and
-    with whether something is unseen (see `Point`), and returns whether it is killed there. *did* is told of what only we can see of its deeds:
-    notices and Python calls. *warned* is told what it warns of.
+    with whether something is unseen (see `Point`), and returns whether it is killed there. *did*
+    is told of what only we can see of its deeds: notices and Python calls. *warned* is told what
+    it warns of.
     """
 
     recipes: Sequence[Recipe]
@@ -351,5 +352,3 @@ def _written(parts: Mapping[str, Any], notes: Sequence[Note]) -> str:
 def _shown(words: str) -> str:
     plain = words if words.isprintable() else repr(words)[1:-1]
     return plain if len(plain) <= _SHOWN else f"{plain[:_SHOWN]}…"
-
-

@@ -23,6 +23,8 @@ _ESCAPE: Final = re.compile(
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 # What readline prints before it lets a line through; it has nothing in it that could be a name.
 _PROMPTS: Final = re.compile(r"\A(?:[>$#:?% \t]*\r)+")
+# The same where the prompt ended in a space: the daemon made a row of it.
+_PROMPT_ROW: Final = re.compile(r"[>$#:?%][>$#:?% \t]*")
 # The exact bytes of the daemon's prefix, for both kinds (server/console.go). The name is the
 # host's own choice and may hold brackets.
 _DAEMON: Final = re.compile(r"\x1b\[33m\x1b\[1m\[[^\x1b]+ Daemon\]:\x1b\[39m (.*)\x1b\[0m", re.S)
@@ -42,7 +44,10 @@ def clean(line: str) -> str:
     text = _CONTROL.sub("", _ESCAPE.sub("", line)).rstrip("\r\n")
     if "\r" not in text:
         return text
-    return "\n".join(_without_returns(row) for row in text.split("\n"))
+    rows = [_without_returns(row) for row in text.split("\n")]
+    while len(rows) > 1 and _PROMPT_ROW.fullmatch(rows[0]):
+        del rows[0]
+    return "\n".join(rows)
 
 
 def _without_returns(row: str) -> str:

@@ -426,6 +426,9 @@ class Words(Listener):
     def saw(self, server: str, words: str) -> None:
         self.lines.append(words)
 
+    def warned(self, words: str) -> None:
+        self.lines.append(f"warned: {words}")
+
     def gave_up(self, server: str, error: Exception) -> None:
         self.lines.append(f"gave up: {error}")
 

@@ -11,7 +11,7 @@ from automate.engine.rehearsal import Act, Ask, backup_answer, rehearse
 from automate.errors import UsageError
 from automate.machine.doing import Answer
 from automate.recipe.conditions import ServerIs
-from automate.recipe.flow import Step, WaitUntil
+from automate.recipe.flow import On, Step, WaitUntil
 from automate.recipe.recipe import Recipe
 from automate.recipe.steps import (
     Announce,
@@ -319,6 +319,35 @@ def test_answers_are_used_once_and_in_order_by_method_and_path() -> None:
         (1.0, "backup 1"),
         (3.0, "backup 2"),
         (3.0, "notify the panel answered 429: Too many"),
+    ]
+
+
+def test_a_recorded_call_is_known_by_its_path_whatever_else_it_asks_for() -> None:
+    made = call(1.5, "POST", "/backups?notify=0", response=MADE)
+
+    assert backing_up(made, backup_ended(4.0, "b1"), stats(9.0, "running")) == [
+        (1.0, "backup b"),
+        (4.0, "notify done"),
+    ]
+
+
+def test_a_recipe_for_the_recorded_server_by_its_id_is_for_it() -> None:
+    for id in (HEADER.server, HEADER.server[:8]):
+        here = Recipe("it", when=StatusChanged(to="running"), then=Notify("up"), servers=id)
+
+        assert acts(play(here, opened(0.0), status(0.0, "offline"), status(1.0, "running"))) == [
+            (1.0, "notify up")
+        ]
+
+
+def test_what_is_done_on_other_servers_is_not_on_the_tape_and_taken_as_done() -> None:
+    on = On("some other", Command("say hello"))
+
+    heard = play(asked(on, Notify("said")), *UP, stats(9.0, "running"), asks=[("it", 1.0)])
+
+    assert acts(heard) == [(1.0, "notify said")]
+    assert [one.detail for _, one in heard.trace if one.what == "unconfirmed"] == [
+        f"{on}: not on this recording"
     ]
 
 

@@ -60,9 +60,7 @@ def test_what_is_dropped_is_counted_and_marked(pipe: tuple[Path, int]) -> None:
     for number in range(10_000):
         writer.server_frame(number / 10, FRAME % number)
     writer.flush()
-    while writer._waiting:  # the disk comes back
-        if is_readable(reader):
-            os.read(reader, 1 << 20)
+    drain(writer, reader)
     writer.server_frame(2000.0, FRAME % 10_000)
 
     gap, last = close_and_read(writer, reader)[-2:]
@@ -71,10 +69,33 @@ def test_what_is_dropped_is_counted_and_marked(pipe: tuple[Path, int]) -> None:
     assert numbers([last]) == [10_000]
 
 
+def test_what_was_dropped_last_is_marked_at_the_end(pipe: tuple[Path, int]) -> None:
+    """The disk comes back only when nothing more is said."""
+    path, reader = pipe
+    writer = PatientWriter(path, HEADER, overwrite=True, waiting_bytes=200_000)
+    for number in range(10_000):
+        writer.server_frame(number / 10, FRAME % number)
+    writer.flush()
+
+    written = close_and_read(writer, reader)
+    *_, gap = written
+    assert writer.dropped > 1000
+    assert gap["detail"] == f"{writer.dropped} entries were dropped: the disk was too slow"
+    assert numbers(written) == list(range(10_000 - writer.dropped))
+
+
 def test_a_disk_that_is_full_is_told() -> None:
     with pytest.raises(RecordingError, match="No space left on device"):  # noqa: PT012 # either
         writer = PatientWriter("/dev/full", HEADER, overwrite=True)
         writer.close()
+
+
+def drain(writer: PatientWriter, reader: int) -> None:
+    """Let the disk come back: read until all that waits is taken."""
+    assert writer._spool is not None
+    while writer._spool.waiting:
+        if is_readable(reader):
+            os.read(reader, 1 << 20)
 
 
 def is_readable(reader: int) -> bool:

@@ -4,12 +4,14 @@ import json
 import socket
 import ssl
 from base64 import urlsafe_b64encode
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx
 import pytest
 import trio
+from hypothesis import given
+from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from automate.errors import (
@@ -312,7 +314,7 @@ GENERIC = "An unexpected error was encountered while processing this request, pl
         ),
         (
             always(403, HTML),
-            AccessDenied,
+            PanelError,
             f"{URL}: something in front of the panel refused the call with 403 (a web page): a "
             "firewall, or a login of its own; let this machine through",
         ),
@@ -609,6 +611,99 @@ async def test_what_costs_or_changes_something_is_asked_once(ask: str) -> None:
         await questions[ask]()
 
     assert len(asked) == 1
+
+
+class Endless(httpx.AsyncByteStream):
+    """A body that never ends: a *piece* each so many *seconds*."""
+
+    def __init__(self, piece: bytes, seconds: float) -> None:
+        self.given = 0
+        self._piece = piece
+        self._seconds = seconds
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            await trio.sleep(self._seconds)
+            self.given += len(self._piece)
+            yield self._piece
+
+
+async def test_an_answer_that_trickles_in_for_ever_is_given_up(autojump_clock: MockClock) -> None:
+    body = Endless(b" ", 20)
+
+    with pytest.raises(PanelUnreachable, match="did not answer in time"):
+        await panel(lambda request: httpx.Response(200, stream=body)).server(UUID)
+
+    assert trio.current_time() == 60
+
+
+async def test_an_answer_without_an_end_is_not_kept(autojump_clock: MockClock) -> None:
+    body = Endless(b"x" * (1 << 20), 0)
+
+    with pytest.raises(PanelError, match="found an answer of more than 8 MiB"):
+        await panel(lambda request: httpx.Response(200, stream=body)).server(UUID)
+
+    assert body.given == 9 << 20
+
+
+# ---------------------------------------------------------------- whatever it says
+
+_LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+_NAMES = st.sampled_from(
+    ["data", "attributes", "errors", "token", "socket", "uuid", "meta", "code", "detail", "name"]
+)
+_JSON = st.recursive(
+    _LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_NAMES, inner, max_size=4),
+    max_leaves=12,
+)
+_BODIES = st.one_of(
+    st.binary(max_size=60),
+    _JSON.map(lambda value: json.dumps(value).encode()),
+    st.sampled_from([HTML.encode(), b"", b"null", b"[" * 5000, b"\xff\xfe{}", b'{"errors":[1]}']),
+)
+_HEADERS = st.dictionaries(
+    st.sampled_from(["Retry-After", "Date", "Location", "X-RateLimit-Reset", "Content-Type"]),
+    st.sampled_from(
+        ["", "-1", "1e99", "nan", "now", "Mon, 99 Foo 2026", "//", "text/html; charset=?"]
+    ),
+    max_size=3,
+)
+
+
+@given(status=st.integers(200, 599), body=_BODIES, headers=_HEADERS)
+def test_whatever_a_panel_answers_is_an_answer_or_one_of_our_errors(
+    status: int, body: bytes, headers: dict[str, str]
+) -> None:
+    """In one line, however long it talks; and it tries four times at most."""
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(status, content=body, headers=headers)
+
+    async def ask_all() -> None:
+        here = panel(answer)
+        for question in (
+            here.kind,
+            here.servers,
+            lambda: here.server(UUID),
+            lambda: here.token(UUID),
+            lambda: here.resources(UUID),
+            lambda: here.power(UUID, "stop"),
+            lambda: here.command(UUID, "list"),
+            lambda: here.create_backup(UUID, "x"),
+            lambda: here.backup(UUID, "c3d9"),
+        ):
+            asked.clear()
+            words = ""
+            try:
+                await question()
+            except AutomateError as error:
+                words = str(error)
+            assert ("\n" in words, len(words) < 700, len(asked) <= 4) == (False, True, True)
+
+    trio.run(ask_all, clock=MockClock(autojump_threshold=0))
 
 
 # ---------------------------------------------------------------- what is not even asked

@@ -172,9 +172,8 @@ async def secured_node() -> AsyncIterator[None]:
         try:
             await stream.receive_some()
             await stream.send_all(
-                b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 60\r\n\r\n"
-                b'{"errors":[{"code":"AuthenticationException","detail":"no"}]}'[:-1]
-                + b"\n"
+                b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 61\r\n\r\n"
+                b'{"errors":[{"code":"AuthenticationException","detail":"no"}]}'
             )
         except (trio.BrokenResourceError, ssl.SSLError):
             pass  # the client does not trust us

@@ -10,6 +10,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from automate.errors import (
     AccessDenied,
     AutomateError,
+    Busy,
     ConnectionFailed,
     NotThere,
     PanelUnreachable,
@@ -228,6 +229,48 @@ async def test_a_silent_node_is_taken_for_dead_after_its_missing_pong(
     ]
 
 
+@pytest.mark.parametrize(
+    ("talks_until", "lost_at"),
+    [
+        # The pong comes a minute late, behind all that was said before it.
+        (95.0, []),
+        # Who talks for ever and takes nothing in is of no use.
+        (1000.0, [145.0]),
+        # It fell silent, and ten seconds later it is given up.
+        (40.0, [50.0]),
+    ],
+)
+async def test_what_comes_on_a_slow_road_is_a_sign_of_life(
+    talks_until: float, lost_at: list[float], autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    async def part(actor: Actor) -> None:
+        await actor.let_in()
+        while trio.current_time() < talks_until:
+            await trio.sleep(1)
+            await actor.say("console output: busy")
+        await actor.listen()
+
+    node = Node(nursery, *[part] * 9)
+
+    class Late:
+        def __init__(self, inner: NodeSocket) -> None:
+            self.receive, self.send, self._ping = inner.receive, inner.send, inner.ping
+
+        async def ping(self) -> None:
+            await trio.sleep_until(95 if talks_until == 95 else 10_000)
+            await self._ping()
+
+    @asynccontextmanager
+    async def connect(url: str, origin: str) -> AsyncIterator[NodeSocket]:
+        async with node.connect(url, origin) as inner:
+            yield Late(inner)
+
+    heard = await play(node, seconds=150, connect=connect)
+
+    lost = [at for at, words in heard if words.startswith("down: no pong within")]
+    assert lost[:1] == lost_at
+
+
 async def test_a_token_that_runs_out_is_replaced_on_the_way(
     autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
@@ -323,6 +366,37 @@ async def test_a_panel_that_says_no_ends_the_session(
 
     assert caught.value is refusal
     assert diary.words == ["not sent: hi: wrong key", "ended: wrong key"]
+
+
+async def test_a_server_that_moved_is_followed_to_its_new_node(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    """The panel is asked until it is there, which costs no token, and then for the address."""
+    there = URL.replace("node", "other-node")
+
+    async def old(actor: Actor) -> None:
+        await actor.let_in()
+        await actor.say("transfer status: processing")
+        await trio.sleep(10)
+        await actor.say("transfer status: completed", "deleted: null")
+        await actor.listen()
+
+    async def new(actor: Actor) -> None:
+        await actor.let_in("offline")
+        await actor.listen()
+
+    panel = Tokens(Token(token="T1", socket=URL), Token(token="T2", socket=there))
+    panel.statuses = [Busy("409: moving", status=409), "transferring", None]
+    node = Node(nursery, old, new)
+    heard = await play(node, seconds=60, panel=panel)
+
+    assert node.urls == [URL, there]
+    assert len(panel.asked_at) == 2
+    assert [words for _, words in heard if words.startswith(("ready", "down"))] == [
+        "ready",
+        "down: the server's transfer to another node completed",
+        "ready",
+    ]
 
 
 async def test_a_deleted_server_ends_the_session_with_a_word(
@@ -453,10 +527,14 @@ async def test_what_a_listener_raises_comes_out_as_it_is(
         await session.run()
 
 
+@pytest.mark.parametrize("late_seconds", [0, 12])
 async def test_lines_are_heard_once_although_the_node_repeats_them(
-    autojump_clock: MockClock, nursery: trio.Nursery
+    late_seconds: float, autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
-    """Two were missed in the gap; one that was said twice is heard twice."""
+    """Two were missed in the gap; one that was said twice is heard twice.
+
+    So it is where the node answers late, for another's client holds it up.
+    """
 
     async def first(actor: Actor) -> None:
         await actor.let_in()
@@ -467,6 +545,7 @@ async def test_lines_are_heard_once_although_the_node_repeats_them(
 
     async def second(actor: Actor) -> None:
         await actor.let_in()
+        await trio.sleep(late_seconds)
         lines = ("old", "", "tick", "tick", "missed", "tick")
         await actor.say(*[f"console output: {line}" for line in lines])
         await trio.sleep(5)
@@ -475,7 +554,7 @@ async def test_lines_are_heard_once_although_the_node_repeats_them(
 
     diary, node = Diary(), Node(nursery, first, second)
     session = Session("a1b2c3d4", Tokens(), listener=diary, connect=node.connect)
-    with trio.move_on_after(20):
+    with trio.move_on_after(20 + late_seconds):
         await session.run()
 
     heard = [words for _, words in diary.news if "console" in words]

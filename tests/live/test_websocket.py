@@ -267,6 +267,47 @@ async def test_tls_to_a_node_that_speaks_none_says_so(
         nursery.cancel_scope.cancel()
 
 
+@pytest.mark.parametrize(
+    "url", ["ws://node.example.com:99999/ws", "ws://[node/ws", "ws://node.example.com:x/ws"]
+)
+async def test_an_address_that_is_none_is_told(url: str) -> None:
+    """It stands in the node's settings, where a person typed it."""
+    with pytest.raises(ConnectionFailed, match="expected the address of a node"):
+        async with open_socket(url, ORIGIN):
+            pytest.fail("it was opened")
+
+
+@pytest.mark.parametrize(
+    "greeting",
+    [
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        b"\x15\x03\x03\x00\x02\x02\x28",
+        b"HTTP/1.1 200 OK\r\n\r\nhello",
+        b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
+        b"Sec-WebSocket-Accept: bm9uZQ==\r\n\r\n",
+        b"HTTP/1.1 301 Moved\r\nLocation: https://elsewhere\r\nContent-Length: 0\r\n\r\n",
+        b"\x00" * 70_000,
+        b"",
+    ],
+)
+async def test_whoever_else_listens_there_is_no_node(
+    greeting: bytes, autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    async def other(stream: trio.SocketStream) -> None:
+        await stream.receive_some()
+        await stream.send_all(greeting)
+        await stream.aclose()
+
+    async with memory_network():
+        listeners = await trio.open_tcp_listeners(8080, host="127.0.0.1")
+        nursery.start_soon(trio.serve_listeners, other, listeners)
+        with pytest.raises(ConnectionFailed, match=r"^node ws://node.example.com:8080: "):
+            async with open_socket("ws://node.example.com:8080/ws", ORIGIN):
+                pytest.fail("it was opened")
+        nursery.cancel_scope.cancel()
+
+
 async def test_an_address_without_a_host_is_none() -> None:
     with pytest.raises(ConnectionFailed, match="expected the address of a node"):
         async with open_socket("ws:///ws", ORIGIN):

@@ -332,6 +332,16 @@ def test_a_flood_of_refusals_costs_one_refresh() -> None:
     ]
 
 
+def test_on_a_new_socket_no_refusal_is_an_old_one() -> None:
+    """Denied the moment after it was let in: events are lost from then on."""
+    scene = ready()
+
+    assert scene.at(0.1, jwt_error("jwt: created too far in past (denylist)")) == [
+        (0.1, "blind: jwt: created too far in past (denylist)"),
+        (0.1, "fetch"),
+    ]
+
+
 def test_what_is_asked_while_blind_is_sent_when_sighted() -> None:
     """token-refresh: a command sent after expiry is not run, and nobody says so.
 
@@ -531,6 +541,16 @@ def test_a_connection_that_ends_before_anything_is_said_may_be_a_suspension() ->
         (0.1, "in 5.0 s: a backup of the server is being restored"),
         (5.1, "look"),
         (5.1, "connect"),
+    ]
+
+
+def test_the_panels_own_page_knows_another_code_for_it() -> None:
+    scene = Scene()
+    scene.at(0.0, TokenFetched("A", URL), Opened(), Closed(4400, "no"))
+
+    assert [words for _, words in scene.script[-2:]] == [
+        "in 10.0 s: the server is suspended, or a backup is being restored (4400)",
+        "look",
     ]
 
 

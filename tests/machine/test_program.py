@@ -3,17 +3,18 @@
 Each step here is a notice, or fails; the machine is asked to run the recipe at once.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
-from attrs import frozen
-from hypothesis import given
+from attrs import define, field, frozen
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from automate.machine.program import compile_recipe
 from automate.recipe.conditions import ServerIs
-from automate.recipe.flow import Block, Step
+from automate.recipe.flow import Block, Choose, If, Parallel, Repeat, Step, Try
 from automate.recipe.limits import AtMost
 from automate.recipe.recipe import Recipe
 from automate.recipe.steps import Fail, Notify, Wait
@@ -122,72 +123,174 @@ class Broke(Exception):
     """A step of the model failed."""
 
 
-def model(steps: tuple[Step, ...], said: list[str], *, presses_on: bool) -> None:
-    """Do *steps* as Python itself would: a block is a ``try`` with its ``finally``."""
-    for step in steps:
-        try:
-            match step:
-                case Notify(text=text):
-                    said.append(text)
-                case Fail():
-                    raise Broke
-                case Block(steps=inside, always=always):
-                    model_block(inside, always, said)
-        except Broke:
-            if not presses_on:
-                raise
+@frozen
+class Ended(Exception):
+    """A step of the model left nothing to do."""
 
 
-def model_block(inside: tuple[Step, ...], always: tuple[Step, ...], said: list[str]) -> None:
-    broke = False
-    try:
-        model(inside, said, presses_on=False)
-    except Broke:
-        broke = True
-    for step in always:
+@define
+class Model:
+    """Does steps as Python itself would: a block is a ``try`` with its ``finally``.
+
+    *tidies*: it is in what is done always, where no pause is a reason to leave.
+    """
+
+    said: list[str] = field(factory=list)
+    tidies: bool = False
+
+    def play(self, steps: Iterable[Step], *, presses_on: bool = False) -> bool:
+        """Do *steps*; return whether something broke in them and the run pressed on."""
+        broke = False
+        for step in steps:
+            try:
+                broke |= self.do(step, presses_on=presses_on)
+            except Broke:
+                if not presses_on:
+                    raise
+                broke = True
+        return broke
+
+    def do(self, step: Step, *, presses_on: bool) -> bool:
+        match step:
+            case Notify(text=text):
+                self.said.append(text)
+            case Fail():
+                raise Broke
+            case Wait():
+                if not self.tidies:
+                    raise Ended
+            case Block(steps=inside, always=always):
+                self.do_block(inside, always)
+            case Try(steps=inside, retries=retries, go_on=goes_on):
+                self.do_try(inside, retries, goes_on=goes_on)
+            case Repeat(steps=inside, times=int(times)):
+                rounds = [self.play(inside, presses_on=presses_on) for _ in range(times)]
+                return any(rounds)
+            case Choose(ways=(way,), otherwise=otherwise):
+                is_up = way.condition == ServerIs("running")
+                return self.play(way.steps if is_up else otherwise, presses_on=presses_on)
+            case Parallel(branches=branches):
+                self.do_branches(branches)
+            case _:
+                raise AssertionError(step)
+        return False
+
+    def do_block(self, inside: Iterable[Step], always: Iterable[Step]) -> None:
+        broke: Exception | None = None
         try:
-            model((step,), said, presses_on=False)
-        except Broke:
-            broke = True
-    if broke:
-        raise Broke
+            self.play(inside)
+        except (Broke, Ended) as error:
+            broke = error
+        if self.tidy(always):
+            raise Broke
+        if broke is not None:
+            raise broke
+
+    def tidy(self, always: Iterable[Step]) -> bool:
+        before, self.tidies = self.tidies, True
+        broke = self.play(always, presses_on=True)
+        self.tidies = before
+        return broke
+
+    def do_try(self, inside: Iterable[Step], retries: int, *, goes_on: bool) -> None:
+        for number in range(retries + 1):
+            try:
+                self.play(inside)
+            except Broke:
+                if number == retries and not goes_on:
+                    raise
+            else:
+                return
+
+    def do_branches(self, branches: Iterable[Iterable[Step]]) -> None:
+        broke = False
+        for branch in branches:
+            try:
+                self.play(branch)
+            except Ended:
+                pass
+            except Broke:
+                broke = True
+        if broke:
+            raise Broke
 
 
 def numbered(steps: list[Any], count: Iterator[int]) -> list[Step]:
     """Return steps with a number each, so that their order can be read."""
-    found: list[Step] = []
-    for step in steps:
-        match step:
-            case (inside, always):
-                inner = numbered(inside, count)
-                found.append(Block(inner, always=numbered(always, count)))
-            case True:
-                found.append(Notify(str(next(count))))
-            case _:
-                found.append(Fail("x"))
-    return found
+    return [_numbered(step, count) for step in steps]
 
 
-TREES = st.recursive(
-    st.lists(st.booleans(), max_size=3),
-    lambda inner: st.lists(st.booleans() | st.tuples(inner, inner), max_size=3),
-    max_leaves=8,
-)
+def _numbered(step: Any, count: Iterator[int]) -> Step:
+    match step:
+        case "notice":
+            return Notify(str(next(count)))
+        case "failure":
+            return Fail("x")
+        case "needless":
+            return NEEDLESS
+        case ("block", one, other):
+            inner = numbered(one, count)
+            return Block(inner, always=numbered(other, count))
+        case ("try", one, (retries, goes_on)):
+            return Try(numbered(one, count), retries=retries, go_on=goes_on or not retries)
+        case ("repeat", one, times):
+            return Repeat(numbered(one, count), times=times)
+        case ("choose", (one, other), is_up):
+            condition = ServerIs("running" if is_up else "offline")
+            inner = numbered(one, count)
+            return Choose(If(condition, inner), otherwise=numbered(other, count))
+        case ("parallel", one, other):
+            inner = numbered(one, count)
+            return Parallel(inner, numbered(other, count))
+        case _:
+            raise AssertionError(step)
 
 
-@given(TREES.filter(bool), TREES)
-def test_blocks_are_pythons_own_try_and_finally(then: list[Any], on_failure: list[Any]) -> None:
-    count = iter(range(100))
-    steps, failing = numbered(then, count), numbered(on_failure, count)
-    said: list[str] = []
+def _several(inner: Any) -> Any:
+    some = st.lists(inner, min_size=1, max_size=3)
+    any_number = st.lists(inner, max_size=3)
+    return st.one_of(
+        inner,
+        st.tuples(st.just("block"), any_number, any_number),
+        st.tuples(st.just("try"), some, st.tuples(st.integers(0, 2), st.booleans())),
+        st.tuples(st.just("repeat"), some, st.integers(1, 3)),
+        st.tuples(st.just("choose"), st.tuples(any_number, any_number), st.booleans()),
+        st.tuples(st.just("parallel"), some, some),
+    )
+
+
+LEAVES = st.sampled_from(["notice", "notice", "failure", "needless"])
+TREES = st.lists(st.recursive(LEAVES, _several, max_leaves=8), max_size=4)
+
+
+@settings(max_examples=400)
+@given(TREES.filter(bool), TREES, TREES)
+def test_steps_are_done_as_python_would_by_try_and_finally(
+    then: list[Any], on_failure: list[Any], always: list[Any]
+) -> None:
+    count = iter(range(1000))
+    recipe = Recipe(
+        "it",
+        when=Asked(),
+        then=numbered(then, count),
+        on_failure=numbered(on_failure, count),
+        always=numbered(always, count),
+    )
+    model, end = Model(), "done"
     try:
-        model(tuple(steps), said, presses_on=False)
-        expected = [*said, "done"]
+        model.play(recipe.then)
+    except Ended:
+        end = "done: it is running"
     except Broke:
-        model(tuple(failing), said, presses_on=True)
-        expected = [*said, "failed: x"]
+        end = "failed: x"
+        with suppress(Ended):
+            model.play(recipe.on_failure, presses_on=True)
+    if model.tidy(recipe.always):
+        end = "failed: x"
 
-    assert done(steps, failing) == expected
+    scene = Scene(recipe).hears((0.0, status("running"))).asks(1.0, "it")
+    said = [words.removeprefix("notify ") for _, words in scene.did + scene.ended]
+    assert said == [*model.said, end]
 
 
 @given(TREES.filter(bool), TREES)

@@ -127,7 +127,8 @@ def test_a_missed_line_knows_since_when() -> None:
         ({0.01: "x", 0.2: "y", 0.4: "axbyc"}, {"a": None, "x": NOW, "b": 0.01, "y": NOW, "c": 0.2}),
         ({0.1: "ab", 0.3: "cdef"}, {"abcdef": None}),
         ({0.1: "abc", 0.95: "x"}, {"abc": None, "x": NOW}),
-        ({0.95: "x"}, {"x": NOW}),
+        ({8.0: "ab", 8.03: "c", 9.0: "x"}, {"abc": None, "x": NOW}),
+        ({31.0: "x"}, {"x": NOW}),
     ],
     ids=[
         "said after the answer",
@@ -140,6 +141,7 @@ def test_a_missed_line_knows_since_when() -> None:
         "missed between and after two of them",
         "an answer in two parts",
         "said later",
+        "an answer of a daemon that was held up",
         "no answer",
     ],
 )
@@ -151,7 +153,7 @@ def test_what_is_said_while_an_answer_is_awaited_is_news_where_that_is_sure(
     heard = Heard()
     for at, each in said.items():
         heard.join(console.take(frames(each), at))
-    heard.join(console.tick(2.0))
+    heard.join(console.tick(40.0))
 
     assert verdicts(heard) == [(line, since) for each, since in told.items() for line in each]
 
@@ -186,6 +188,19 @@ def test_which_were_missed_is_known_beside_frames_of_other_kinds() -> None:
     told = console.take([*frames([DAEMON, "a"]), starting, *frames("b")], 0.1)
 
     assert verdicts(told) == [(DAEMON, NOW), ("a", None), ("starting", NOW), ("b", NOW)]
+
+
+def test_a_slow_road_is_given_more_time() -> None:
+    """What comes on the way is told before the answer, two seconds later."""
+    console = SeenLines()
+    console.take(frames("ab"), 0.0)
+    console.logs_asked(10.0, round_trip_seconds=2.0)
+    heard = Heard()
+    for at, each in ((10.5, "c"), (12.5, "abcd")):
+        heard.join(console.take(frames(each), at))
+    heard.join(console.tick(14.9))
+
+    assert lines(heard) == ["c", "d"]
 
 
 def test_an_answer_is_not_longer_than_a_node_may_be_set_up_for() -> None:

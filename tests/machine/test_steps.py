@@ -141,7 +141,8 @@ def test_whatever_is_captured_a_command_is_one_line_or_is_not_sent(one: str, two
     )
     # The machine cleans lines before it matches them; here the match itself is handed over.
     scene = Scene(recipe)
-    scene.machine._fire("s", recipe, 1.0, 1.0, {"one": one, "two": two, "line": one + two}, "")
+    values = {"one": one, "two": two, "line": one + two}
+    scene.machine._launching.fire("s", recipe, 1.0, 1.0, values, "")
     scene.take(scene.machine._taken(1.0), 1.0)
 
     for command in commands(scene):

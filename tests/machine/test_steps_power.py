@@ -3,6 +3,8 @@
 The steps are asked for at 1.0; what was sent, and how the run ended, is the whole outcome.
 """
 
+from itertools import pairwise
+
 import pytest
 
 from automate.machine.stage import Manner
@@ -230,6 +232,147 @@ def test_a_refusal_of_somebody_elses_request_changes_nothing_for_ours() -> None:
     )
 
 
+@pytest.mark.parametrize("step", [Start(), Restart()], ids=str)
+def test_what_somebody_else_stops_on_its_way_up_has_failed(step: PowerStep) -> None:
+    """Neither is it waited for ever, nor does one fight over it."""
+    heard = [(1.1, status("starting")), (1.5, status("stopping")), (3.0, status("offline"))]
+
+    assert play(step, "offline", *heard) == (
+        [(1.0, str(step))],
+        [(1.5, "failed: it was stopped while it was starting")],
+    )
+
+
+def test_a_restart_that_is_asked_for_while_it_starts_begins_with_a_stop() -> None:
+    heard = [
+        (1.1, status("stopping")),
+        (3.0, status("offline")),
+        (3.03, status("starting")),
+        (9.0, status("running")),
+    ]
+
+    assert play(Restart(), "starting", *heard) == ([(1.0, "restart")], [(9.0, "done")])
+
+
+def test_a_restart_that_meets_a_stop_is_asked_for_again_when_it_is_over() -> None:
+    """The other's `stopping` may be told before our refusal is."""
+    heard = [
+        (1.1, status("stopping")),
+        (1.11, locked()),
+        (5.0, status("offline")),
+        (6.1, status("starting")),
+        (9.0, status("running")),
+    ]
+
+    assert play(Restart(), "running", *heard) == (
+        [(1.0, "restart"), (6.0, "restart")],
+        [(9.0, "done")],
+    )
+
+
+def test_a_restart_that_stays_offline_is_asked_for_again() -> None:
+    """Its refusal was lost, and somebody's stop was taken for its beginning."""
+    heard = [(1.1, status("stopping")), (5.0, status("offline"))]
+    later = [(20.1, status("starting")), (29.0, status("running"))]
+
+    assert play(Restart(), "running", *heard, *later) == (
+        [(1.0, "restart"), (20.0, "restart")],
+        [(29.0, "done")],
+    )
+
+
+def test_a_restart_whose_boot_takes_long_to_begin_is_not_given_up() -> None:
+    """The disk is looked at for minutes, and all that time the lock is held."""
+    scene = begin(Restart(), "running")
+    scene.hears((1.1, status("stopping")), (5.0, status("offline")))
+    refuse_all(scene, until=300.0)
+    scene.hears((300.0, status("starting")), (309.0, status("running")))
+
+    assert (len(scene.did) < 50, scene.ended) == (True, [(309.0, "done")])
+
+
+def test_a_lock_that_is_held_for_long_is_asked_ever_more_slowly() -> None:
+    scene = begin(Stop(), "starting")
+    refuse_all(scene, until=590.0)
+
+    pauses = [later - at for (at, _), (later, _) in pairwise(scene.did)]
+    assert pauses[:5] == pytest.approx([1.01] * 5)
+    assert pauses[-5:] == pytest.approx([15.01] * 5)
+    assert len(pauses) < 80
+
+
+def refuse_all(scene: Scene, *, until: float) -> None:
+    """Have each request refused because of the lock."""
+    answered = 0
+    while (scene.machine.wake_at or until) < until:
+        if len(scene.did) > answered:
+            answered = len(scene.did)
+            scene.hears((scene.did[-1][0] + 0.01, locked()))
+        scene.waits(scene.machine.wake_at or until)
+
+
+# ---------------------------------------------------------------- an `offline` that is no end
+
+
+@pytest.mark.parametrize(("step", "word"), [(Stop(), "stop"), (Kill(), "kill")], ids=str)
+def test_an_end_that_we_did_not_bring_about_is_believed_a_second_later(
+    step: PowerStep, word: str
+) -> None:
+    crash = [(1.1, status("offline"))]
+    restarted = [(1.14, status("starting")), (2.0, status("running"))]
+    mistaken = [(1.14, status("running"))]
+    stopped = [(2.2, status("stopping")), (3.0, status("offline"))]
+
+    assert play(step, "running", *crash) == ([(1.0, word)], [(2.1, "done")])
+    for came_back in (restarted, mistaken):
+        assert play(step, "running", *crash, *came_back, *stopped) == (
+            [(1.0, word), (2.1, word)],
+            [(3.0, "done")],
+        )
+
+
+@pytest.mark.parametrize("step", [Stop(), Kill()], ids=str)
+def test_a_server_that_has_just_fallen_may_come_back(step: PowerStep) -> None:
+    fell = [(0.0, status("running")), (0.9, status("offline"))]
+    back = [(0.95, status("starting")), (1.5, status("running")), (2.1, status("stopping"))]
+    recipe = Recipe("it", when=Asked(), then=step)
+
+    alone = Scene(recipe).hears(*fell).asks(1.0, "it").waits(100)
+    again = Scene(recipe).hears(*fell, back[0]).asks(1.0, "it").hears(*back[1:])
+    again.hears((3.0, status("offline"))).waits(100)
+
+    assert (alone.did, alone.ended) == ([], [(2.0, "done")])
+    assert [what for _, what in again.ended] == ["done"]
+    assert again.did[-1][1] == f"set state {step}"
+
+
+def test_a_kill_of_what_is_stopping_already_waits_whether_it_was_a_restart() -> None:
+    heard = [(1.1, status("offline")), (1.13, status("starting"))]
+    killed = [(2.2, status("stopping")), (2.3, status("offline"))]
+
+    assert play(Kill(), "stopping", heard[0]) == ([(1.0, "kill")], [(2.1, "done")])
+    assert play(Kill(), "stopping", *heard, *killed) == (
+        [(1.0, "kill"), (2.1, "kill")],
+        [(3.3, "done")],
+    )
+
+
+def test_a_restart_is_not_done_by_a_line_like_the_stop_command() -> None:
+    """The daemon took it for the end and found its mistake: the game never stopped."""
+    mistake = [(1.05, status("offline")), (1.1, status("running"))]
+    restarts = [
+        (16.2, status("stopping")),
+        (17.0, status("offline")),
+        (17.03, status("starting")),
+        (19.0, status("running")),
+    ]
+
+    assert play(Restart(), "running", *mistake, *restarts) == (
+        [(1.0, "restart"), (16.05, "restart")],
+        [(19.0, "done")],
+    )
+
+
 # ---------------------------------------------------------------- killing a slow stop
 
 
@@ -238,14 +381,14 @@ def test_a_stop_that_hangs_is_killed() -> None:
 
     assert play(Stop(kill_after_seconds=30), "running", *heard) == (
         [(1.0, "stop"), (31.0, "kill")],
-        [(31.2, "done")],
+        [(32.2, "done")],
     )
 
 
 def test_a_stop_that_others_began_is_killed_too() -> None:
     assert play(Stop(kill_after_seconds=30), "stopping", (31.2, status("offline"))) == (
         [(31.0, "kill")],
-        [(31.2, "done")],
+        [(32.2, "done")],
     )
 
 
@@ -276,7 +419,7 @@ def test_the_kill_comes_however_often_the_stop_was_not_heard() -> None:
 def test_a_kill_after_no_time_is_a_kill_at_once() -> None:
     assert play(Stop(kill_after_seconds=0), "running", (1.2, status("offline"))) == (
         [(1.0, "stop"), (1.0, "kill")],
-        [(1.2, "done")],
+        [(2.2, "done")],
     )
 
 

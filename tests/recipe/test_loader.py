@@ -143,7 +143,8 @@ MISTAKES: dict[str, tuple[str | bytes, str]] = {
     "an interval without its unit": (
         RECIPE.format(when="Every(30)", then="Start()"),
         ":2: Every takes fewer values without a name; "
-        "say which value is what: Every(minutes=…, hours=…, seconds=…, zone=…)",
+        "say which value is what: Every(minutes=…, hours=…, seconds=…, zone=…, "
+        "jitter_seconds=…, missed=…, grace_seconds=…)",
     ),
     "a keyword where there are none": (
         RECIPE.format(when="Crashed()", then="Wait(seconds=1, unless=ServerIs(states='x'))"),
@@ -291,3 +292,122 @@ def test_all_mistakes_can_be_had_at_once_with_all_that_is_right(tmp_path: Path) 
         f"{bad[1]}:1",
         str(tmp_path / "nope"),
     ]
+
+
+# ---------------------------------------------------------------- recipes that name each other
+
+
+def write(folder: Path, name: str, *parts: str) -> None:
+    """Write a file with the recipe *name*, the rest of which is *parts*."""
+    rest = ", ".join(parts)
+    file(folder, HEAD + f"x = Recipe({name!r}, {rest})\n", f"{name.replace(' ', '_')}.py")
+
+
+STARTS = ("when=Crashed()", "then=Start()")
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        (("when=Asked()", "then=RunRecipe('bakup')"), "RunRecipe: no recipe is called 'bakup'"),
+        (("when=RecipeEnded('bakup')", "then=Start()"), "RecipeEnded: no recipe is called 'bakup'"),
+        (
+            ("when=AnyOf(Crashed(), RecipeEnded('bakup'))", "then=Start()"),
+            "RecipeEnded: no recipe is called 'bakup'",
+        ),
+        (
+            ("when=Asked()", "then=Block([WaitUntil(RecipeEnded('bakup'))], always=[])"),
+            "RecipeEnded: no recipe is called 'bakup'",
+        ),
+        ((*STARTS, "only_if=NotRunFor(60, recipe='bakup')"), "NotRunFor: no recipe is called"),
+        (
+            (*STARTS, "only_if=Or(ServerIs('running'), Not(NotRunFor(60, recipe='bakup')))"),
+            "NotRunFor: no recipe is called 'bakup'",
+        ),
+        (
+            ("when=Asked()", "then=Choose(If(NotRunFor(60, recipe='bakup'), Start()))"),
+            "NotRunFor: no recipe is called 'bakup'",
+        ),
+        ((*STARTS, "always=RunRecipe('bakup')"), "RunRecipe: no recipe is called 'bakup'"),
+        ((*STARTS, "on_failure=Parallel(RunRecipe('bakup'), Kill())"), "RunRecipe: no recipe is"),
+        (
+            (*STARTS, "limit=AtMost(1, within_seconds=9, otherwise=RunRecipe('bakup'))"),
+            "RunRecipe: no recipe is called 'bakup'",
+        ),
+    ],
+)
+def test_a_recipe_that_is_named_has_to_be_there(
+    parts: tuple[str, ...], told: str, tmp_path: Path
+) -> None:
+    write(tmp_path, "backup", *STARTS)
+    write(tmp_path, "night", *parts)
+
+    with pytest.raises(RecipeError) as refused:
+        load([tmp_path])
+
+    message = str(refused.value)
+    assert message.startswith(f"{tmp_path / 'night.py'}: the recipe 'night': {told}")
+    assert message.endswith("did you mean 'backup'?")
+
+
+def test_one_that_is_not_like_any_may_be_in_another_file(tmp_path: Path) -> None:
+    write(tmp_path, "night", "when=Asked()", "then=RunRecipe('backup')")
+
+    with pytest.raises(RecipeError, match=r"'backup'; load the file that it is in, too$"):
+        load([tmp_path])
+
+    write(tmp_path, "backup", *STARTS)
+    assert names(load([tmp_path / "night.py", tmp_path / "backup.py"])) == ["night", "backup"]
+
+
+def test_it_may_be_in_the_file_that_is_broken(tmp_path: Path) -> None:
+    """Then that is told, and nothing besides."""
+    write(tmp_path, "night", "when=Asked()", "then=RunRecipe('backup')")
+    file(tmp_path, "x = 1 / 0\n", "backup.py")
+
+    found, wrong = load_all([tmp_path])
+
+    assert (names(found), len(wrong)) == (["night"], 1)
+
+
+@pytest.mark.parametrize(
+    ("runs", "circle"),
+    [
+        ({"a": "b", "b": "a"}, "'a' runs 'b' runs 'a'"),
+        ({"a": "b", "b": "c", "c": "b"}, "'b' runs 'c' runs 'b'"),
+        ({"a": "b", "b": "c", "c": "d", "d": "a"}, "'a' runs 'b' runs 'c' runs 'd' runs 'a'"),
+    ],
+)
+def test_recipes_that_run_each_other_in_a_circle_are_refused(
+    runs: dict[str, str], circle: str, tmp_path: Path
+) -> None:
+    for name, other in runs.items():
+        write(tmp_path, name, "when=Asked()", f"then=[Start(), RunRecipe({other!r})]")
+
+    with pytest.raises(RecipeError) as refused:
+        load([tmp_path])
+
+    place = tmp_path / f"{circle[1]}.py"
+    assert str(refused.value) == (
+        f"{place}: RunRecipe: {circle}: each would wait for the next for ever"
+    )
+
+
+def test_two_ways_to_one_recipe_are_no_circle(tmp_path: Path) -> None:
+    for name, others in {"a": "bc", "b": "d", "c": "d", "d": ""}.items():
+        steps = ", ".join(f"RunRecipe({other!r})" for other in others)
+        write(tmp_path, name, "when=Asked()", f"then=[Start(), {steps}]")
+
+    assert names(load([tmp_path])) == ["a", "b", "c", "d"]
+
+
+def test_what_can_never_be_is_told_with_the_recipe(tmp_path: Path) -> None:
+    write(tmp_path, "night", *STARTS, "only_if=And(ServerIs('running'), ServerIs('offline'))")
+
+    with pytest.raises(RecipeError) as refused:
+        load([tmp_path])
+
+    assert str(refused.value) == (
+        f"{tmp_path / 'night.py'}: the recipe 'night': "
+        "“the server is running and the server is offline” never holds"
+    )

@@ -52,7 +52,7 @@ def test_what_could_not_be_said_is_held_back_with_the_reason() -> None:
     evening = evening_with_ten_o_clock_at(1)
 
     for name in ("announce the rules", "announce the night"):
-        evening.held_back(name, containing="the server is starting").once().at(1)
+        evening.held_back(name, containing="it is starting").once().at(1)
     evening.held_back().twice()
     evening.triggered().never()
     evening.nothing()

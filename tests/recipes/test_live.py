@@ -90,7 +90,7 @@ async def test_a_server_that_is_offline_is_left_alone(modelled_node: Node) -> No
 async def test_the_daemon_answers_the_first_crash_and_the_recipe_the_second(
     modelled_node: Node, transcripts: AcceptedTranscripts
 ) -> None:
-    async with modelled_node.running("recipes") as play:
+    async with modelled_node.running(RESTART) as play:
         play.send("crash 3")
         assert await play.ended("restart on crash") == "done"
         await modelled_node.becomes("running")

@@ -1,10 +1,13 @@
 """All shipped recipes on all shipped recordings: what they do is what was accepted."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from automate.testing import AcceptedTranscripts, load_recipes, recording_names, rehearse
+
+WRITTEN = sorted((Path(__file__).parents[2] / "recordings" / "written").glob("*.jsonl"))
 
 
 def test_the_shipped_recipes_are_these() -> None:
@@ -12,7 +15,21 @@ def test_the_shipped_recipes_are_these() -> None:
         "announce the rules",
         "announce the night",
         "backup before stop",
+        "start the lobby",
+        "crash report",
+        "disk full",
+        "revive",
+        "hang watchdog",
+        "stuck while starting",
+        "stuck while stopping",
+        "memory warning",
+        "memory guard",
+        "nightly restart",
         "restart on crash",
+        "rotate backups",
+        "weekly backup",
+        "stop when empty",
+        "welcome",
     ]
 
 
@@ -29,3 +46,10 @@ def test_what_they_do_is_what_was_accepted(
     asks = [("backup before stop", middle)]
     busy = rehearse("recipes", recording, asks=asks, start_at=start_at)
     transcripts.check(busy, name="busy")
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.stem)
+def test_what_they_do_on_written_evenings_is_what_was_accepted(
+    transcripts: AcceptedTranscripts, path: Path
+) -> None:
+    transcripts.check(rehearse("recipes", path))

@@ -44,7 +44,7 @@ def test_somebody_was_quicker() -> None:
     """Five seconds after the crash a client started it: no start, and nothing to tell."""
     night = Timeline(rehearse(RESTART, "crash-recovered"))
 
-    night.done("restart on crash", containing="the server is starting").once().at(15.3458)
+    night.done("restart on crash", containing="it is starting").once().at(15.3458)
     night.done().once()
     night.nothing()
 
@@ -89,12 +89,24 @@ def test_the_pause_grows_with_each_attempt() -> None:
     evening.nothing_else()
 
 
-@pytest.mark.parametrize(("crash_at", "start_at"), [(939, 1019), (940, 950)])
-def test_after_ten_quiet_minutes_the_pause_is_short_again(crash_at: int, start_at: int) -> None:
-    """They are counted from the last attempt, which is at 340."""
-    evening = Timeline(rehearse(RESTART, crashes(100, 200, 300, crash_at)))
+@pytest.mark.parametrize(("ran_seconds", "pause_seconds"), [(599, 80), (600, 10)])
+def test_once_it_ran_for_ten_minutes_the_pause_is_short_again(
+    ran_seconds: float, pause_seconds: float
+) -> None:
+    up = Script("arena", crash_detection=False).offline()
+    for at in (100, 200, 300):
+        up = up.until(at - 2).start(asked=False, seconds=1).until(at).crash()
+    up = up.until(340).start(asked=False, seconds=1)
+    crash_at = up.seconds + ran_seconds
+    evening = Timeline(rehearse(RESTART, up.until(crash_at).crash().wait(400)))
 
-    evening.sent("start").at(110, 220, 340, start_at)
+    evening.sent("start").at(110, 220, 340, round(crash_at + pause_seconds, 4))
+
+
+def test_an_hour_of_being_down_heals_nothing() -> None:
+    evening = Timeline(rehearse(RESTART, crashes(100, 200, 300, 3900)))
+
+    evening.sent("start").at(110, 220, 340, 3980)
 
 
 def test_after_five_crashes_within_an_hour_it_gives_up_and_says_so_once() -> None:
@@ -107,7 +119,7 @@ def test_after_five_crashes_within_an_hour_it_gives_up_and_says_so_once() -> Non
     night.nothing_else()
 
 
-@pytest.mark.parametrize(("crash_at", "starts"), [(3699.5, ()), (3700, (3710,))])
+@pytest.mark.parametrize(("crash_at", "starts"), [(3699.5, ()), (3700, (4000,))])
 def test_an_hour_is_an_hour(crash_at: float, starts: tuple[float, ...]) -> None:
     """The first of the five was at 100."""
     night = Timeline(rehearse(RESTART, crashes(100, 200, 300, 400, 600, crash_at)))
@@ -117,13 +129,13 @@ def test_an_hour_is_an_hour(crash_at: float, starts: tuple[float, ...]) -> None:
 
 
 def test_when_the_hour_is_over_it_goes_on() -> None:
-    evening = crashes(100, 200, 300, 400, 600, 1000, 3701, 3760)
+    """With pauses of five minutes by now; and at the sixth within an hour it gives up again."""
+    evening = crashes(100, 200, 300, 400, 600, 1000, 3701, 4010, 4320, 4630, 4940, 5250)
     night = Timeline(rehearse(RESTART, evening))
 
-    # One crash at 3701 has four others in the hour before it, one at 3760 has five again.
-    night.sent("start").at(110, 220, 340, 480, 760, 3711)
-    night.told(containing="starting it again").times(6)
-    night.told(containing="giving up").at(1001, 3761)
+    night.sent("start").at(110, 220, 340, 480, 760, 4001, 4310, 4620, 4930, 5240)
+    night.told(containing="starting it again").times(10)
+    night.told(containing="giving up").at(1001, 5251)
     night.nothing_else()
 
 

@@ -24,7 +24,7 @@ def test_the_examples_pass(project: pytest.Pytester) -> None:
     result = project.runpytest_inprocess("--update-transcripts")
 
     assert result.parseoutcomes() == {"passed": len(examples)}
-    assert len(examples) == 6
+    assert len(examples) == 7
 
 
 def test_a_failure_looks_as_it_says(root: Path, recordings: Path) -> None:

@@ -37,6 +37,10 @@ from automate.wire.console import (
         ("first\r\n> \rsecond\r", "first\nsecond"),
         # A readline game's prompt, erased and written over.
         ("> \x1b[K\r[12:00:00] [INFO]: Ada joined", "[12:00:00] [INFO]: Ada joined"),
+        # The same as the daemon passes it on where a space was before the carriage return.
+        (">\r\n[12:00:00] [INFO]: Ada joined", "[12:00:00] [INFO]: Ada joined"),
+        ("> >\r\n>\r\nAda joined", "Ada joined"),
+        ("Ada >\r\n[12:00:00] [INFO]: Saved", "Ada >\n[12:00:00] [INFO]: Saved"),
         # Titles, ended in either way, or not at all.
         ("\x1b]0;title\x07hello", "hello"),
         ("\x1b]2;title\x1b\\hello", "hello"),
