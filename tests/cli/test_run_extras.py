@@ -16,6 +16,7 @@ def test_what_the_key_may_not_do_is_said_at_the_start() -> None:
     assert [line.partition("the key's user lacks ")[2] for line in warnings] == [
         "backup.create",
         "backup.read",
+        "backup.delete",
         "control.stop",
     ]
 

@@ -122,8 +122,8 @@ async def test_room_is_made_among_our_own_where_only_the_newest_are_kept(
 
     full = PanelSettings(backup_limit=2, backups_in_window=10)
     nightly = Backup("nightly", keep=1)
-    steps = [Backup("by hand"), nightly, nightly, nightly, Command("say done")]
-    sitting = await play([Start(), *steps], kind=kind, panel=full, meanwhile=looks)
+    steps: list[Step] = [Start(), Backup("by hand"), nightly, nightly, nightly]
+    sitting = await play([*steps, Command("say done")], kind=kind, panel=full, meanwhile=looks)
 
     assert (how_it_ended(sitting), kept) == ("done", ["by hand", "nightly"])
 

@@ -117,8 +117,8 @@ def test_rehearse_tells_reasons_if_wanted(root: Path, two: str, capsys: Streams)
         in out.splitlines()
     )
     assert (
-        "backup-before-stop: at 7.0000 'hello' was held back: the server is running: no, it is offline\n"
-        in err
+        "backup-before-stop: at 7.0000 'hello' was held back: the server is running: no, it is "
+        "offline\n" in err
     )
 
 

