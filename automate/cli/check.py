@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Final
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from automate.cli.arguments import Parser
 
 if TYPE_CHECKING:
-    from automate.recipe.loader import Loaded
+    pass
 
 __all__ = ["run"]
 
@@ -31,6 +31,7 @@ def run(words: Sequence[str]) -> int:
 
 
 def _check(paths: list[Path]) -> int:
+    from automate.engine.calls import wrong_calls
     from automate.recipe.description import described
     from automate.recipe.loader import load_all
     from automate.wire.console import clean
@@ -40,7 +41,7 @@ def _check(paths: list[Path]) -> int:
         print("\n" * bool(number) + one.recipe.name)
         print("\n".join(_paragraph(clean(described(one.recipe)))))
     sys.stdout.flush()
-    told = [*map(str, wrong), *_wrong_calls(found)]
+    told = [*map(str, wrong), *wrong_calls(found)]
     for error in told:
         print(f"automate: {error}", file=sys.stderr)
     return 2 if told else 0
@@ -57,25 +58,3 @@ def _paragraph(text: str) -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
-
-
-def _wrong_calls(found: "Iterable[Loaded]") -> list[str]:
-    """Return what is wrong with the Python functions that the recipes call."""
-    from automate.recipe.flow import flat
-    from automate.recipe.steps import Call
-
-    calls = {
-        (str(one.path), one.recipe.name, step.name): None
-        for one in found
-        for step in flat(one.recipe.all_steps)
-        if isinstance(step, Call)
-    }
-    if not calls:
-        return []
-    from automate.engine.hands import check_call  # takes longer than all the rest
-
-    return [
-        f"{path}: the recipe {recipe!r} calls {wrong}"
-        for path, recipe, name in calls
-        if (wrong := check_call(name)) is not None
-    ]

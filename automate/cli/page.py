@@ -40,14 +40,21 @@ class Page:
         self._is_terminal = self._out.isatty()
         self._day: date | None = None
 
-    def line(self, name: str, words: str, *, colour: Colour | None = None) -> None:
-        """Print *words* about the server *name*, as happening now; a new day has a line itself."""
+    def line(
+        self, name: str, words: str, *, colour: Colour | None = None, keeps_lines: bool = False
+    ) -> None:
+        """Print *words* about the server *name*, as happening now; a new day has a line itself.
+
+        *keeps_lines*: lines stay lines, below each other; otherwise they become one.
+        """
         now = self._now()
         if self._day not in (None, now.date()):
             self._out.write(f"{now:%Y-%m-%d}\n")
         self._day = now.date()
         head = f"{now:%H:%M:%S}  {_short(name):<{self._width}}  "
-        text = self._wrapped(plain(words), len(head))
+        rows = words.split("\n") if keeps_lines else [words]
+        below = "\n" + " " * len(head)
+        text = below.join(self._wrapped(plain(row), len(head)) for row in rows)
         if colour is not None and self._has_colour:
             text = f"\x1b[{_CODES[colour]}m{text}\x1b[0m"
         self._out.write(f"{head}{text}\n")

@@ -55,7 +55,9 @@ class Printer(Watcher):
                 return
             case Tell(text=text):
                 self._acted[action.run] = "notify"
-                self._page.line(self._name(action.server), f"NOTICE: {text}", colour="bold")
+                self._page.line(
+                    self._name(action.server), f"NOTICE: {text}", colour="bold", keeps_lines=True
+                )
             case _:
                 ((what, value),) = action_fields(action).items()
                 self._acted[action.run] = what

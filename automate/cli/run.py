@@ -1,6 +1,7 @@
 """`automate run`: recipes at work for live servers."""
 
 import os
+import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -119,10 +120,11 @@ async def _run(
     from automate.engine.reloading import keep_loaded
     from automate.engine.sitting import NoteTaker, keep, open_recorders, sessions_for
     from automate.live.panel import Panel
+    from automate.live.printing import patiently
     from automate.live.service import ServiceManager
 
-    _log_into(arguments.log, key)
     async with AsyncExitStack() as stack:
+        _log_into(arguments.log, key, stack)
         panel = await stack.enter_async_context(
             Panel(arguments.panel, key, ca_file=arguments.ca_file)
         )
@@ -138,7 +140,8 @@ async def _run(
             recorders = await stack.enter_async_context(
                 open_recorders(servers, panel, arguments.record, key=key, now=utc_now())
             )
-        page = Page(shown.values())
+        # A terminal that somebody stops must not keep the sockets from being read.
+        page = Page(shown.values(), out=stack.enter_context(patiently(sys.stdout)))
         engine = Engine(
             recipes,
             facts,
@@ -225,17 +228,19 @@ def _warn(servers: "list[Server]", recipes: "Sequence[Recipe]") -> None:
             complain(f"warning: {server.name}: {need}")
 
 
-def _log_into(file: Path | None, key: str) -> None:
+def _log_into(file: Path | None, key: str, stack: AsyncExitStack) -> None:
     import logging
 
     from automate.live.log import JsonLines, log
+    from automate.live.printing import patiently
 
     if file is None:
         return
     try:
-        handler = logging.FileHandler(file, encoding="utf-8")
+        opened = stack.enter_context(file.open("a", encoding="utf-8"))
     except OSError as error:
         raise AutomateError(f"{file}: the log can't be written ({error.strerror})") from None
+    handler = logging.StreamHandler(stack.enter_context(patiently(opened)))
     handler.setFormatter(JsonLines(keys=[key]))
     log.addHandler(handler)
     log.setLevel(logging.INFO)

@@ -15,8 +15,9 @@ from typing import Final
 
 import trio
 
+from automate.engine.calls import wrong_calls
 from automate.engine.engine import Engine
-from automate.errors import AutomateError
+from automate.errors import AutomateError, RecipeError
 from automate.recipe.loader import Loaded, files_of, load
 from automate.recipe.recipe import Recipe
 
@@ -46,7 +47,10 @@ class RecipeFiles:
             RecipeError: something is wrong with one.
         """
         try:
-            return load(self._paths)
+            found = load(self._paths)
+            if wrong := wrong_calls(found):
+                raise RecipeError(wrong[0])
+            return found
         finally:
             # Only now is it known what they import. What is changed meanwhile is seen later.
             self._known = self._seen = self._signature()

@@ -8,6 +8,7 @@ not know. Only the copy that is written is changed, never what is sent.
 import json
 import re
 from collections.abc import Iterable, Mapping
+from hashlib import blake2b
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -58,7 +59,8 @@ class Redactor:
     """
 
     def __init__(self, known: Mapping[str, Iterable[str]] | tuple[()] = ()) -> None:
-        self._names: dict[str, str] = {}
+        # By digest: a year of tokens is a lot of text, and need not be kept to be known again.
+        self._names: dict[bytes, str] = {}
         self._counts = dict.fromkeys(KINDS, 0)
         self._known: dict[str, str] = {}
         self._known_pattern: re.Pattern[str] | None = None
@@ -187,10 +189,11 @@ class Redactor:
         return _KEY.sub(lambda key: self._name("key", key[0]), match[0])
 
     def _name(self, kind: str, secret: str) -> str:
-        name = self._names.get(secret)
+        digest = blake2b(secret.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        name = self._names.get(digest)
         if name is None:
             self._counts[kind] += 1
-            name = self._names[secret] = f"<{kind}:{self._counts[kind]}>"
+            name = self._names[digest] = f"<{kind}:{self._counts[kind]}>"
         return name
 
 

@@ -215,3 +215,19 @@ def test_why_a_server_is_given_up_is_for_standard_error(
 
     assert out.getvalue() == "23:59:58  arena  is given up\n"
     assert capsys.readouterr().err == "automate: arena: no such server\n"
+
+
+def test_a_notice_of_several_lines_keeps_them_below_each_other() -> None:
+    out = io.StringIO()
+    noon = datetime(2026, 11, 24, 12, tzinfo=ZONE)
+    page = Page(["arena"], now=lambda: noon, out=out)
+
+    page.line("arena", "NOTICE: it said last:\none\n\x1b[2Jtwo", keeps_lines=True)
+    page.line("arena", "one\nline")
+
+    assert out.getvalue().splitlines() == [
+        "12:00:00  arena  NOTICE: it said last:",
+        "                 one",
+        "                 two",
+        "12:00:00  arena  one line",
+    ]
