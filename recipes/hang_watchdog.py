@@ -41,7 +41,8 @@ silent = Recipe(
     "hang watchdog",
     when=Silent(for_seconds=600),
     then=[
-        Command(PROBE),
+        # Asked twice does no harm; never asked, a healthy server would be killed.
+        Command(PROBE, if_in_doubt="repeat"),
         WaitUntil(ANSWER, limit_seconds=60, otherwise=RunRecipe("revive")),
     ],
 )

@@ -20,7 +20,18 @@ from automate.recipe.conditions import (
     ServerIs,
     VariableIs,
 )
-from automate.recipe.flow import Block, Choose, On, Parallel, Repeat, Step, Try, WaitUntil, flat
+from automate.recipe.flow import (
+    Block,
+    Choose,
+    On,
+    Parallel,
+    Repeat,
+    Step,
+    Try,
+    WaitUntil,
+    flat,
+    sequences_in,
+)
 from automate.recipe.limits import AtMost, Cooldown, Limit
 from automate.recipe.parts import conditions_of, sequences_of, triggers_of
 from automate.recipe.recipe import Recipe
@@ -297,16 +308,10 @@ def _in_steps(recipe: Recipe) -> Iterator[str]:
 def _inside(several: tuple[Step, ...]) -> Iterator[tuple[Step, ...]]:
     """Yield the sequences within *several* that a failure ends."""
     for step in several:
-        match step:
-            case Block(steps=steps) | Repeat(steps=steps) | Try(steps=steps):
-                yield steps
-                yield from _inside(steps)
-            case Choose(ways=ways, otherwise=otherwise):
-                for steps in (*(way.steps for way in ways), otherwise):
-                    yield steps
-                    yield from _inside(steps)
-            case _:
-                pass
+        # What is `always` to be done goes on after a failure.
+        for inner in (step.steps,) if isinstance(step, Block) else sequences_in(step):
+            yield inner
+            yield from _inside(inner)
 
 
 def _waits_for(step: WaitUntil, status: PowerState | None) -> bool:

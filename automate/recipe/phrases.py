@@ -48,9 +48,11 @@ from automate.recipe.triggers import (
     Connected,
     ConsoleLine,
     Disconnected,
+    FeatureMatched,
     FoundOffline,
     ReadingAbove,
     ReadingBelow,
+    RecipeEnded,
     StatusChanged,
     Stuck,
     Throttled,
@@ -114,6 +116,10 @@ def event(trigger: Trigger) -> str:
             return f"automate is connected to {SERVER}"
         case Disconnected(for_seconds=seconds):
             return f"automate can't reach {SERVER}{_held(seconds)}"
+        case RecipeEnded(recipe=name):
+            return str(trigger).replace(repr(name), quoted(name))
+        case FeatureMatched(feature=str(key)):
+            return str(trigger).replace(repr(key), quoted(key))
         case Throttled():
             return "the daemon drops something as too much"
         case AnyOf() | AllWithin() | Times() | NotFollowedBy():
@@ -124,11 +130,14 @@ def event(trigger: Trigger) -> str:
 
 
 def _like(pattern: str) -> str:
-    """Return the longest plain text of a pattern; the pattern itself where that says little."""
+    """Return the plain text in a pattern; the pattern itself where that says little."""
     # Of what must not be there nothing is said.
     pieces = [] if re.search(r"\(\?<?!", pattern) else _NO_TEXT.split(pattern)
-    longest = max((piece.strip(" :") for piece in pieces), key=len, default="")
-    return quoted(longest) if len(longest) >= _TELLING else f"/{pattern}/"
+    telling = [text for piece in pieces if len(text := piece.strip(" :")) >= _TELLING]
+    if not telling:
+        return f"/{pattern}/"
+    # Of what may be this or that one is enough.
+    return quoted(max(telling, key=len) if "|" in pattern else " … ".join(telling))
 
 
 def _held(seconds: float) -> str:
@@ -194,11 +203,12 @@ def holds(condition: Condition, *, subject: str = SERVER) -> str:
             return " or ".join(_inner(one, subject) for one in several)
         case Not(negated=ServerIs() | Between() | OnDays() | VariableIs() as negated):
             return holds(negated, subject=subject).replace(" is ", " is not ", 1)
+        case Not(negated=NotRunFor(seconds=seconds, recipe=recipe)):
+            return f"{_recipe(recipe)} has run within {duration(seconds)}"
         case Not(negated=negated):
             return f"it is not so that {_inner(negated, subject)}"
         case NotRunFor(seconds=seconds, recipe=recipe):
-            which = "this recipe" if recipe is None else f"the recipe {quoted(recipe)}"
-            return f"{which} has not run for {duration(seconds)}"
+            return f"{_recipe(recipe)} has not run for {duration(seconds)}"
         case VariableIs(name=name, value=value):
             return f"the variable {name} is {quoted(value)}"
         case _:
@@ -208,6 +218,10 @@ def holds(condition: Condition, *, subject: str = SERVER) -> str:
 def _inner(condition: Condition, subject: str) -> str:
     said = holds(condition, subject=subject)
     return f"({said})" if isinstance(condition, And | Or) else said
+
+
+def _recipe(name: str | None) -> str:
+    return "this recipe" if name is None else f"the recipe {quoted(name)}"
 
 
 def _reading(reading: str, level: Level) -> str:
@@ -294,9 +308,10 @@ def _flow(step: Block | Choose | Repeat | Parallel | On | Try, subject: str) -> 
             return f"{times} times over: {_group(inner, subject)}"
         case Repeat(steps=inner, until=until):
             assert until is not None
-            return f"until {holds(until, subject=subject)}: {_group(inner, subject)}"
+            often = f", at most {step.at_most} times"
+            return f"until {holds(until, subject=subject)}{often}: {_group(inner, subject)}"
         case Parallel(branches=branches):
-            return "side by side " + " and ".join(_group(one, subject) for one in branches)
+            return "at the same time " + " and ".join(_group(one, subject) for one in branches)
         case On(servers=selectors, steps=inner):
             return f"on {servers(selectors)}: {_group(inner, subject)}"
         case Try():

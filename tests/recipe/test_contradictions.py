@@ -122,6 +122,8 @@ def test_how_many_at_once_is_asked_where_only_one_can_be() -> None:
         (StatusChanged(to="offline"), And(RUNNING, OnDays("sat")), True),
         (StatusChanged(to="offline"), Not(Or(OFFLINE, OnDays("sat"))), True),
         (StatusChanged(to="offline"), Not(And(OFFLINE, OnDays("sat"))), False),
+        (StatusChanged(to="offline"), Not(Not(RUNNING)), True),
+        (StatusChanged(to="offline"), Not(Not(OFFLINE)), False),
         (Silent(for_seconds=60), OFFLINE, True),
         (Silent(for_seconds=60), RUNNING, False),
         (Stuck(states="starting"), ServerIs("stopping"), True),
@@ -259,6 +261,9 @@ def test_what_is_tried_for_less_time_than_its_pauses_take(steps: list[Step], is_
         ([Block([Start()], always=[Fail("a"), Start()])], False),
         ([Choose(If(RUNNING, [Fail("a"), Stop()]))], True),
         ([Choose(If(RUNNING, Fail("a"))), Stop()], False),
+        ([Parallel([Fail("a"), Start()], Stop())], True),
+        ([WaitUntil(GameReady(), otherwise=[Fail("a"), Stop()])], True),
+        ([Try([Fail("a")], go_on=True), Start()], False),
     ],
 )
 def test_what_follows_a_failure(steps: list[Step], is_told: bool) -> None:

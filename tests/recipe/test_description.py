@@ -96,10 +96,18 @@ EVENTS: list[tuple[Trigger, str]] = [
     (Transferred(), "the server was transferred to another node"),
     (Deleted(), "the server was deleted"),
     (FeatureMatched(), "the daemon recognises a feature in the console"),
+    (
+        FeatureMatched(feature="eula"),
+        'the daemon recognises the feature "eula" in the console',
+    ),
     (ConsoleLine(SAVED), 'the console says something like "Saved the game"'),
     (
         ConsoleLine(r"^(?P<player>\w{3,16}) fell (?:out of|into) the [Ww]orld\.?$"),
         'the console says something like "out of"',
+    ),
+    (
+        ConsoleLine(r"^\[Server thread/WARN\]: Can't keep up! .* (?P<late>\d+)ms"),
+        """the console says something like "Server thread/WARN … Can't keep up!\"""",
     ),
     (ConsoleLine(r"^\d+$"), r"the console says something like /^\d+$/"),
     # What must not be there says nothing of what is.
@@ -126,7 +134,7 @@ EVENTS: list[tuple[Trigger, str]] = [
     (BackupFailed(), "a backup failed"),
     (Throttled(), "the daemon drops something as too much"),
     (DaemonError(), "the daemon reports an error"),
-    (RecipeEnded("a", outcome="failed"), "the recipe 'a' failed"),
+    (RecipeEnded("a", outcome="failed"), 'the recipe "a" failed'),
     (Asked(), "somebody asks for it"),
     (
         AnyOf(Crashed(), FoundOffline()),
@@ -180,6 +188,7 @@ CONDITIONS: list[tuple[Condition, str]] = [
     (VariableIs("streak", "3"), 'the variable streak is "3"'),
     (NotRunFor(3600), "this recipe has not run for 1 h"),
     (NotRunFor(3600, recipe="a"), 'the recipe "a" has not run for 1 h'),
+    (Not(NotRunFor(3600, recipe="a")), 'the recipe "a" has run within 1 h'),
     (And(RUNNING, OnDays("sat")), "the server is running and it is Sat (UTC)"),
     (
         Or(And(RUNNING, OnDays("sat")), PlayersOnline(at_least=1)),
@@ -239,10 +248,13 @@ STEPS: list[tuple[Step, str]] = [
         "start the server)",
     ),
     (Repeat([Stop(), Start()], times=3), "3 times over: (stop the server; start the server)"),
-    (Repeat(Start(), until=RUNNING), "until the server is running: start the server"),
+    (
+        Repeat(Start(), until=RUNNING),
+        "until the server is running, at most 100 times: start the server",
+    ),
     (
         Parallel(Start(), [Wait(seconds=1), Kill()]),
-        "side by side start the server and (wait 1 s; kill the server)",
+        "at the same time start the server and (wait 1 s; kill the server)",
     ),
     (
         On(["lobby-*", Tagged("eu")], Start()),

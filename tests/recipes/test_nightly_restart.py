@@ -4,6 +4,7 @@ from typing import Final
 
 import pytest
 
+from automate import Asked, Recipe, Wait
 from automate.testing import Node, Script, Timeline, rehearse
 
 RECIPE: Final = "recipes/nightly_restart.py"
@@ -84,20 +85,24 @@ def test_at_any_other_hour_nothing_happens() -> None:
     assert (night.acts, night.trace) == ((), ())
 
 
-@pytest.mark.model(online=True, start_at="2026-11-24T03:59:30")
+# Twenty minutes.
+PAUSE: Final = Recipe("pause", when=Asked(), then=Wait(seconds=1200))
+
+
+@pytest.mark.model(start_at="2026-11-24T03:59:30")
 async def test_at_a_live_server(modelled_node: Node) -> None:
-    """Ada comes, and is waited for; when she goes, the server is restarted and up again."""
-    async with modelled_node.running(RECIPE) as play:
-        # What game it is was said before we came: the answer to `list` does not tell.
-        play.send("restart")
+    """Ada comes, stays for twenty minutes, and is waited for; five minutes later it restarts."""
+    async with modelled_node.running([RECIPE, PAUSE], asked="pause") as play:
+        play.send("start")
         await modelled_node.becomes("running")
         play.send("join Ada")
         await modelled_node.hears("There are 1 players online: Ada")
+        assert await play.ended("pause") == "done"
         play.send("leave Ada")
         await modelled_node.becomes("running")
         assert await play.ended(NAME) == "done"
 
     evening = Timeline(play.transcript)
-    evening.sent("restart", by=NAME).once()
+    evening.sent(containing="5 minutes").once().between(1199, 1202)
+    evening.sent("restart", by=NAME).once().between(1499, 1502)
     evening.sent(containing="The server restarts in").times(9)
-    evening.sent(containing="5 minutes").once().before(evening.sent("restart"))

@@ -86,7 +86,7 @@ def test_all_fields_of_a_part_are_there_with_their_defaults(name: str) -> None:
 
 UP: Final = Script("arena").offline().start().until(30)
 ADA: Final = "[…]: Ada joined the game"
-QUIET: Final = UP.wait(100)
+QUIET: Final = UP.wait(200)
 STATS: Final = Script("arena", with_stats=True).offline().start()
 CRASH: Final = Script("arena", crash_detection=False).offline().start().crash(after=50).wait(30)
 
@@ -120,7 +120,7 @@ HAPPENS: Final[Mapping[str, Script]] = {
     "DaemonError": UP.frame("daemon error", "Error Event [1]: environment/docker: no").wait(5),
     "Deleted": UP.frame("deleted").wait(5),
     "Disconnected": UP.lost().until(400).back().wait(5),
-    "FeatureMatched": UP.frame("feature match", '{"feature":"eula","line":"agree to the EULA"}'),
+    "FeatureMatched": UP.frame("feature match", '{"key":"eula","line":"agree to the EULA"}'),
     "FoundOffline": UP.lost().stop(asked=False, after=5).back(after=5).wait(5),
     "GameReady": UP,
     "GameSaved": UP.says("[…]: Saved the game"),
@@ -174,7 +174,7 @@ ENDS: Final = {
 def test_an_example_that_is_asked_for_does_its_work(name: str, tmp_path: Path) -> None:
     """On a quiet evening, one recipe after the other."""
     found = recipes(name, tmp_path)
-    asks = [(recipe.name, 40.0 + number) for number, recipe in enumerate(found)]
+    asks = [(recipe.name, 40.0 + 100 * number) for number, recipe in enumerate(found)]
 
     evening = rehearse(found, EVENINGS.get(name, QUIET), asks=asks, start_at=START_AT.get(name))
 
