@@ -45,6 +45,7 @@ class Printer(Watcher):
         # By run: the action printed last, why a step failed. By server and recipe: why it was
         # held back. What only says that again is not printed.
         self._acted: dict[int, str] = {}
+        self._steps: dict[int, str] = {}
         self._failed: dict[int, str] = {}
         self._held_back: dict[tuple[str, str], str] = {}
 
@@ -96,7 +97,10 @@ class Printer(Watcher):
         if what == "step":
             # `start` after `set state start`, `backup 'night'` after `backup night`.
             acted = self._acted.pop(run, None)
-            return None if acted and says_again(acted, detail) else detail
+            is_known = self._steps.get(run) == detail
+            self._steps[run] = detail
+            return None if is_known or (acted and says_again(acted, detail)) else detail
+        self._steps.pop(run, None)
         if what == "step failed":
             self._failed[run] = detail
         elif what in ("done", "failed"):

@@ -1,11 +1,12 @@
 """`automate trace`: all that was decided in one run."""
 
+from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define
 
-from automate.cli.arguments import Parser, a_whole_number
+from automate.cli.arguments import Parser
 from automate.cli.journals import (
     add_state,
     duration,
@@ -46,6 +47,12 @@ def run(words: Sequence[str]) -> int:
     return 0
 
 
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 2**63):
+        raise ArgumentTypeError(f"expected a run's number such as 12, found {text!r}")
+    return int(text)
+
+
 def _parser() -> Parser:
     parser = Parser(
         "trace",
@@ -55,7 +62,7 @@ def _parser() -> Parser:
     )
     parser.add_argument(
         "run",
-        type=a_whole_number(least=1, most=2**63 - 1),
+        type=_number,
         metavar="RUN",
         help="the run's number; `automate runs` lists them",
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from automate.engine.journal_database import is_kept
 from automate.errors import StateError, UsageError
 
 __all__ = ["state_folder", "state_path", "the_state_file"]
@@ -46,7 +47,7 @@ def state_path(panel: str) -> Path:
 
 
 def the_state_file() -> Path:
-    """Return the only journal in the state folder.
+    """Return the only journal in the state folder, or the only one that an automate keeps now.
 
     Raises:
         StateError: there is none.
@@ -59,6 +60,9 @@ def the_state_file() -> Path:
             f"no journal in {folder}; `automate run` makes one, or say where it is with "
             "--state FILE"
         )
+    at_work = [path for path in found if is_kept(path)] if len(found) > 1 else []
+    if len(at_work) == 1:
+        return at_work[0]
     if len(found) > 1:
         names = ", ".join(path.name for path in found)
         raise UsageError(

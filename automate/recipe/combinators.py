@@ -30,9 +30,11 @@ def trigger(owner: object, attribute: Any, value: Any) -> None:
         RecipeError: it is something else.
     """
     kind = type(owner).__name__
+    if isinstance(value, Schedule | Asked) and kind == "WaitUntil":
+        raise RecipeError(f"WaitUntil: {value} can't be waited for here; write Wait(seconds=…)")
     if isinstance(value, Schedule | Asked):
         raise RecipeError(
-            f"{kind}: {attribute.name}: {checks.shown(value)} can't be a part of this; "
+            f"{kind}: {attribute.name}: {type(value).__name__} can't be a part of this; "
             "write it beside it in the list of `when`"
         )
     if not isinstance(value, _TRIGGERS):
@@ -185,7 +187,10 @@ def triggers(value: Any) -> tuple[Trigger, ...]:
     Raises:
         RecipeError: something else is among them, or nothing.
     """
-    found = checks.tuple_of(_TRIGGERS, "a trigger such as Crashed()", value)
+    try:
+        found = checks.tuple_of(_TRIGGERS, "a trigger such as Crashed()", value)
+    except RecipeError as error:
+        raise RecipeError(f"Recipe: when: {error}") from None
     if not found:
         raise RecipeError("Recipe: when: expected at least one trigger, found none")
     return found

@@ -1,5 +1,6 @@
 """What must hold at a moment, as frozen values. Whether it does is the machine's work."""
 
+import difflib
 from datetime import time
 from typing import Any, Final
 
@@ -37,8 +38,10 @@ def power_states(value: Any) -> tuple[PowerState, ...]:
     names = value if isinstance(value, list | tuple) else (value,)
     for name in names:
         if not (isinstance(name, str) and name in set(PowerState)):
+            near = difflib.get_close_matches(str(name), list(PowerState), 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
             raise RecipeError(
-                f"expected one of {', '.join(PowerState)}; found {checks.shown(name)}"
+                f"expected one of {', '.join(PowerState)}; found {checks.shown(name)}{hint}"
             )
     if not names:
         raise RecipeError(f"expected at least one of {', '.join(PowerState)}")
@@ -107,7 +110,7 @@ class ReadingIs:
 
     def __str__(self) -> str:
         bound = "at least" if self.is_lower_bound else "at most"
-        return f"{self.reading} is {bound} {self.level}"
+        return f"{self.reading} is {bound} {self.level.of(self.reading)}"
 
 
 def _time_field(value: Any) -> time:

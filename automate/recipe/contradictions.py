@@ -35,6 +35,7 @@ from automate.recipe.flow import (
 from automate.recipe.limits import AtMost, Cooldown, Limit
 from automate.recipe.parts import conditions_of, sequences_of, triggers_of
 from automate.recipe.recipe import Recipe
+from automate.recipe.schedule import Every
 from automate.recipe.steps import (
     Backoff,
     Call,
@@ -66,6 +67,7 @@ def contradictions(recipe: Recipe) -> list[str]:
     """Return what in *recipe* can never happen, each with what to do about it."""
     found = [
         *_in_limits(recipe.limit),
+        *_too_slow(recipe),
         *_in_mode(recipe),
         *_in_triggers(recipe),
         *_in_conditions(recipe),
@@ -95,6 +97,30 @@ def _in_limits(limits: tuple[Limit, ...]) -> Iterator[str]:
                         f"AtMost: “{limit}” can never be reached, for “{other}” comes before it; "
                         "leave it out"
                     )
+
+
+def _too_slow(recipe: Recipe) -> Iterator[str]:
+    """Yield the limits that can't be reached, for the recipe is not set off so often."""
+    intervals = [one.interval_seconds for one in recipe.when if isinstance(one, Every)]
+    at_most_each = len(intervals) == len(recipe.when) and not any(
+        one.jitter_seconds or one.missed == "all" for one in recipe.when if isinstance(one, Every)
+    )
+    # While a run waits it can't be set off again.
+    run_seconds = _pauses(recipe.then) if recipe.mode == "single" else 0.0
+    for limit in recipe.limit:
+        if not isinstance(limit, AtMost):
+            continue
+        within = limit.within_seconds
+        if at_most_each and limit.times * min(intervals) >= within and len(intervals) == 1:
+            yield (
+                f"AtMost: “{limit}” can never be reached, for it is set off each "
+                f"{duration(intervals[0])} only; leave it out"
+            )
+        elif limit.per is None and run_seconds and limit.times * run_seconds >= within:
+            yield (
+                f"AtMost: “{limit}” can never be reached, for each run waits for "
+                f"{duration(run_seconds)}; give it fewer times, or more seconds"
+            )
 
 
 def _is_slower(cooldown: Cooldown, limit: AtMost, *, is_first: bool) -> bool:
@@ -287,6 +313,13 @@ def _in_steps(recipe: Recipe) -> Iterator[str]:
                     )
         if isinstance(step, Try) and step.limit_seconds is not None:
             pauses = _pauses(step.steps)
+            between = sum(step.pause(n) for n in range(1, min(step.retries, 10_000) + 1))
+            if pauses <= step.limit_seconds < between:
+                yield (
+                    f"Try: the pauses before its {step.retries} retries are {duration(between)}, "
+                    f"and limit_seconds={step.limit_seconds:g} is over before; give it fewer "
+                    "retries, or more time"
+                )
             if pauses > step.limit_seconds:
                 yield (
                     f"Try: its steps wait for {duration(pauses)}, and "

@@ -20,7 +20,7 @@ from attrs import frozen
 
 from automate.errors import RecipeError
 from automate.recipe.contradictions import contradictions
-from automate.recipe.mistakes import lost_recipe, syntax_words, words
+from automate.recipe.mistakes import is_helper, lost_recipe, syntax_words, words
 from automate.recipe.recipe import Recipe
 from automate.recipe.together import circle, unknown_names
 
@@ -63,6 +63,8 @@ def load_all(paths: Iterable[Path]) -> tuple[list[Loaded], list[RecipeError]]:
             if file.resolve() in known:
                 continue
             known.add(file.resolve())
+            if path.is_dir() and is_helper(file):
+                continue
             try:
                 found.extend(load_file(file))
             except RecipeError as error:

@@ -9,12 +9,13 @@ import difflib
 import inspect
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import automate
 from automate.errors import RecipeError
 
-__all__ = ["lost_recipe", "syntax_words", "words"]
+__all__ = ["is_helper", "lost_recipe", "syntax_words", "words"]
 
 
 def syntax_words(error: SyntaxError) -> str:
@@ -27,6 +28,22 @@ def syntax_words(error: SyntaxError) -> str:
     if said.startswith("invalid non-printable character"):
         return f"{said}; delete it and type it again"
     return f"{said}; indent with spaces only" if isinstance(error, TabError) else said
+
+
+def is_helper(path: Path) -> bool:
+    """Return whether the file at *path* does not even try to make a recipe: it is for others."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    named = (
+        node.id if isinstance(node, ast.Name) else node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name | ast.Attribute)
+    )
+    # One without functions is a recipe that was not saved, rather.
+    defines = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    return any(isinstance(one, defines) for one in tree.body) and "Recipe" not in named
 
 
 def lost_recipe(tree: ast.Module) -> tuple[int, str] | None:

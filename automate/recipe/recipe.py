@@ -35,7 +35,10 @@ Mode = Literal["single", "restart", "queued", "parallel"]
 
 
 def _some_steps(value: Any) -> tuple[Step, ...]:
-    found = to_steps(value)
+    try:
+        found = to_steps(value)
+    except RecipeError as error:
+        raise RecipeError(f"Recipe: then: {error}") from None
     if not found:
         raise RecipeError("Recipe: then: expected at least one step, found none")
     return found
@@ -154,7 +157,9 @@ class Recipe:
                 f"{type(limit).__name__}: per: no trigger captures {limit.per!r}; "
                 f"captured are: {known}"
             )
-        first = self.then[0]
+        # What takes no time may come before the pause.
+        instant = (Notify, SetVariable, Command, Announce)
+        first = next((step for step in self.then if not isinstance(step, instant)), self.then[0])
         if not (isinstance(limit, AtMost) and limit.per is None and self.mode == "single"):
             return
         if isinstance(first, Wait) and isinstance(first.seconds, Backoff):

@@ -114,8 +114,8 @@ def test_a_trace_as_json(evening: Path, capsys: Capture) -> None:
     [
         ("3", "no run 3 in the journal; there are: runs 1 to 2"),
         ("9223372036854775807", "no run 9223372036854775807 in the journal; there are: runs 1 to"),
-        ("9223372036854775808", "argument RUN: expected a whole number from 1 to 9223372036854775"),
-        ("one", "argument RUN: expected a whole number from 1 to 9223372036854775807, found 'one'"),
+        ("9223372036854775808", "argument RUN: expected a run's number such as 12, found '92233"),
+        ("one", "argument RUN: expected a run's number such as 12, found 'one'"),
     ],
 )
 def test_a_run_that_is_not_there(typed: str, line: str, evening: Path, capsys: Capture) -> None:

@@ -21,6 +21,7 @@ from automate.recipe.contradictions import contradictions
 from automate.recipe.flow import Block, Choose, If, On, Parallel, Repeat, Step, Try, WaitUntil
 from automate.recipe.limits import AtMost, Cooldown, Limit
 from automate.recipe.recipe import Recipe
+from automate.recipe.schedule import Every
 from automate.recipe.steps import (
     Backoff,
     Backup,
@@ -279,3 +280,37 @@ def test_a_server_that_was_deleted_can_only_be_told_of() -> None:
         "“backup 'last'” can't be done, for the server was deleted"
     ]
     assert told_of(when=[Deleted(), Crashed()], then=steps) == []
+
+
+@pytest.mark.parametrize(
+    ("parts", "is_told"),
+    [
+        # Once an hour it is set off: eleven times within an hour it never is.
+        ({"when": Every(hours=1), "limit": AtMost(10, within_seconds=3600)}, True),
+        ({"when": Every(minutes=5), "limit": AtMost(10, within_seconds=3600)}, False),
+        ({"when": [Every(hours=1), Crashed()], "limit": AtMost(2, within_seconds=3600)}, False),
+        # Each run waits for ten minutes, and meanwhile is not set off again.
+        ({"then": [Wait(seconds=600), Start()], "limit": AtMost(6, within_seconds=3600)}, True),
+        ({"then": [Wait(seconds=600), Start()], "limit": AtMost(5, within_seconds=3600)}, False),
+        (
+            {
+                "then": [Wait(seconds=600), Start()],
+                "limit": AtMost(6, within_seconds=3600),
+                "mode": "parallel",
+            },
+            False,
+        ),
+        # A pause that may be cut short is none in any case.
+        (
+            {
+                "then": [Wait(seconds=600, unless=RUNNING), Start()],
+                "limit": AtMost(6, within_seconds=3600),
+            },
+            False,
+        ),
+        ({"then": Try(Start(), retries=3, pause_seconds=200, limit_seconds=100)}, True),
+        ({"then": Try(Start(), retries=3, pause_seconds=30, limit_seconds=100)}, False),
+    ],
+)
+def test_what_comes_too_seldom_for_its_limit_is_told(parts: dict[str, Any], is_told: bool) -> None:
+    assert bool(told_of(**parts)) is is_told

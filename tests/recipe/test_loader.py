@@ -120,12 +120,13 @@ MISTAKES: dict[str, tuple[str | bytes, str]] = {
     ),
     "missing parentheses": (
         RECIPE.format(when="Crashed", then="Start()"),
-        ":2: expected a trigger such as Crashed(), found Crashed; "
+        ":2: Recipe: when: expected a trigger such as Crashed(), found Crashed; "
         "write Crashed(…) with parentheses",
     ),
     "text where a step belongs": (
         RECIPE.format(when="Crashed()", then="'save-all'"),
-        ":2: expected a step such as Start() or Command('save-all'), found 'save-all'",
+        ":2: Recipe: then: expected a step such as Start() or Command('save-all'), found "
+        "'save-all'",
     ),
     "a misspelt keyword": (
         HEAD + "x = Recipe('x', wen=Crashed(), then=Start())\n",
@@ -411,3 +412,16 @@ def test_what_can_never_be_is_told_with_the_recipe(tmp_path: Path) -> None:
         f"{tmp_path / 'night.py'}: the recipe 'night': "
         "“the server is running and the server is offline” never holds"
     )
+
+
+def test_a_helper_beside_the_recipes_is_not_taken_for_one(tmp_path: Path) -> None:
+    """But a file that tries to make a recipe and does not bind it is a mistake, there as well."""
+    (tmp_path / "helper.py").write_text("def note(context):\n    print(context.server)\n")
+    (tmp_path / "night.py").write_text(
+        "from automate import Asked, Call, Recipe\n"
+        'night = Recipe("night", when=Asked(), then=Call("helper.note"))\n'
+    )
+
+    assert [one.recipe.name for one in load([tmp_path])] == ["night"]
+    with pytest.raises(RecipeError, match="no recipe in it"):
+        load([tmp_path / "helper.py"])
