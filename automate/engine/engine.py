@@ -131,7 +131,7 @@ class Engine:
                 if self._is_taken_up:
                     self._carry_out(self._machine.resume(self._moments.at()))
                 else:
-                    self._carry_out(self._machine.begun())
+                    self._carry_out(self._machine.begun(self._moments.at()))
                 if self._keeper.journal is not None:
                     nursery.start_soon(self._look_for_requests)
                 while True:

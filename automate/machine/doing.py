@@ -10,7 +10,7 @@ from typing import Final
 from automate.machine import power, saving
 from automate.machine.answer import Answer
 from automate.machine.occurrence import Occurrence, Said
-from automate.machine.stage import DONE, NEWS, WAITING, Failed, Needless, Outcome, Stage
+from automate.machine.stage import DONE, NEWS, WAITING, Failed, Needless, Outcome, Stage, Still
 from automate.machine.state import Waiting
 from automate.machine.watches import due as watch_due
 from automate.machine.watches import feed, interests, new_watch, next_at, on_restored
@@ -36,6 +36,7 @@ from automate.recipe.template import TOLD_LIMIT, render
 from automate.wire.games import Online
 
 __all__ = [
+    "QUEUED",
     "Answer",
     "answered",
     "attempt",
@@ -43,6 +44,7 @@ __all__ = [
     "due",
     "ended",
     "happened",
+    "is_doubtful",
     "is_sound",
     "linked",
     "over",
@@ -57,6 +59,8 @@ LINK_SECONDS_CLEANING_UP: Final = 3600.0
 AGAIN_SECONDS: Final = 5.0
 # Whoever gives commands to the socket says so within half a minute, or that it did not.
 CONFIRM_SECONDS: Final = 120.0
+# The phase of a step that waits for a run which waits its own turn.
+QUEUED: Final = "queued"
 _CAN_NOT_COUNT: Final = "the game can't be asked who is online, or is not known (see --game)"
 
 
@@ -193,6 +197,12 @@ def resumed(step: object, stage: Stage) -> Outcome:
         case Command() | Announce() | Notify() | Call() if waiting.call is not None:
             return _doubted(step, stage)
         case Command() | Announce() | CountPlayers():
+            if waiting.asked:
+                # It is asked once it can be reached; who heard the answer is no more.
+                ended = "automate ended while the game was being asked"
+                stage.trace("in doubt", f"{step}: {ended}; it is asked again")
+                waiting.call = None
+                _patiently(stage, LINK_SECONDS)
             if stage.cleans_up:
                 _patiently(stage, LINK_SECONDS_CLEANING_UP)
             return WAITING
@@ -220,13 +230,18 @@ def _waiting(stage: Stage) -> Waiting:
     return waiting
 
 
+def is_doubtful(step: object) -> bool:
+    """Return whether nobody can know if *step* was done, should it be interrupted."""
+    return isinstance(step, Command | Announce | Notify | Call)
+
+
 def is_sound(step: object, waiting: Waiting) -> bool:
     """Return whether *waiting*, as it was written down, can be that of *step*."""
     match step:
         case WaitUntil():
             return waiting.watch is not None
         case RunRecipe():
-            return waiting.child is not None
+            return waiting.child is not None or waiting.phase == QUEUED
         case Fail() | SetVariable():
             return False
         case _:
@@ -415,12 +430,21 @@ def _count(step: CountPlayers, stage: Stage) -> Outcome:
     if command is None:
         return Failed(_CAN_NOT_COUNT)
     sent = stage.command(command)
-    return sent if isinstance(sent, Failed) else _wait(stage, step.limit_seconds, call=sent)
+    if isinstance(sent, Failed):
+        return sent
+    outcome = _wait(stage, step.limit_seconds, call=sent)
+    if stage.run.waiting is not None:
+        stage.run.waiting.asked, stage.run.waiting.asked_at = 1, stage.at
+    return outcome
 
 
 def _begin_run(step: RunRecipe, stage: Stage) -> Outcome:
     begun = stage.set_off(step.name)
-    if not isinstance(begun, int):
+    until = stage.at + step.limit_seconds
+    if isinstance(begun, int):
+        stage.run.waiting = Waiting(since=stage.at, until=until, child=begun)
+    elif isinstance(begun, Still):
+        stage.run.waiting = Waiting(since=stage.at, until=until, phase=QUEUED)
+    else:
         return ended(step, stage, begun)
-    stage.run.waiting = Waiting(since=stage.at, until=stage.at + step.limit_seconds, child=begun)
     return WAITING

@@ -13,7 +13,7 @@ from automate.machine.holding import judge
 from automate.machine.matching import Values
 from automate.machine.roster import Roster
 from automate.machine.runs import Runs
-from automate.machine.stage import Failed, Outcome
+from automate.machine.stage import WAITING, Failed, Outcome
 from automate.machine.state import Pending, Run
 from automate.machine.view import View
 from automate.recipe.recipe import Recipe
@@ -40,6 +40,8 @@ class Launching:
         self._roster = roster
         self._view = view
         self.called: list[Called] = []
+        # Runs that wait for one that will not come, and why.
+        self._refused: list[tuple[int, Outcome]] = []
 
     def run_recipe(self, run: Run, name: str, at: float) -> int | Outcome:
         """Set off the recipe *name* for the server where *run* acts; see `fire`."""
@@ -47,7 +49,8 @@ class Launching:
         if name not in self._runs.state.servers[run.server].recipes or name not in recipes:
             known = ", ".join(sorted(recipes))
             return Failed(f"no recipe is called {name!r} for this server; there are: {known}")
-        return self.fire(run.server, recipes[name], at, at, {}, f"run by {run.recipe!r}")
+        reason = f"run by {run.recipe!r}"
+        return self.fire(run.server, recipes[name], at, at, {}, reason, caller=run.id)
 
     def fire(
         self,
@@ -59,13 +62,15 @@ class Launching:
         reason: str,
         *,
         ticket: str = "",
+        caller: int | None = None,
     ) -> int | Outcome:
         """Begin a run of *recipe*, if nothing holds it back; it counts from *moment*.
 
-        Returned is the run's number, or how it ended, if it is over at once or never began.
+        Returned is the run's number, or how it ended, if it is over at once or never began. If it
+        waits its turn, its *caller* is told later what becomes of it.
         """
         book = self._runs.state.servers[server].recipes[recipe.name]
-        pending = Pending(moment, values, reason, ticket=ticket)
+        pending = Pending(moment, values, reason, ticket=ticket, caller=caller)
         if recipe.only_if is not None:
             seen = judge(recipe.only_if, self._view(server, recipe.name, at))
             if not seen.holds:
@@ -128,13 +133,24 @@ class Launching:
             # Whoever waited its turn has its time before it: pauses count from now.
             pending.moment = at
             self._runs.changed.add(f"server:{server}")
-            begun.append((pending, self._begin(server, recipe, pending, at)))
+            outcome = self._begin(server, recipe, pending, at)
+            begun.append((pending, outcome))
+            if pending.caller is not None:
+                self._runs.called(pending.caller, outcome, at)
         return begun
 
     def drop(self, pending: Pending, reason: str) -> None:
         """Take in that nothing will come of *pending*."""
         if pending.ticket:
             self.called.append(Called(ticket=pending.ticket, reason=reason))
+        if pending.caller is not None:
+            self._refused.append((pending.caller, Failed(f"it did not run: {reason}")))
+
+    def tell_callers(self, at: float) -> None:
+        """Have those go on that waited for a run of which nothing comes."""
+        refused, self._refused = self._refused, []
+        for caller, outcome in refused:
+            self._runs.called(caller, outcome, at)
 
     def _begin(self, server: str, recipe: Recipe, pending: Pending, at: float) -> int | Outcome:
         run = self._runs.begin(
@@ -146,6 +162,7 @@ class Launching:
             pending.values,
             escalation=pending.escalation,
             reason=pending.reason,
+            caller=pending.caller,
         )
         if pending.ticket:
             self.called.append(Called(ticket=pending.ticket, run=run.id))
@@ -160,4 +177,4 @@ class Launching:
 
     def _queue(self, server: str, recipe: Recipe, reason: str) -> Outcome:
         self._runs.hold_back(server, recipe.name, reason, what="queued")
-        return Failed(f"held back: {reason}")
+        return WAITING

@@ -11,7 +11,7 @@ stop command (PROBED 4.5). One that may be such is believed a second later.
 
 from typing import Final
 
-from automate.machine.occurrence import Changed, Found, LockConflict, Occurrence
+from automate.machine.occurrence import Changed, Found, LockConflict, Occurrence, Reported
 from automate.machine.stage import DONE, WAITING, Failed, Outcome, Stage
 from automate.machine.state import Waiting
 from automate.recipe.steps import Kill, PowerStep, Restart, Start, Stop
@@ -23,6 +23,8 @@ __all__ = ["begin", "due", "happened", "over", "status"]
 LOCK_SECONDS: Final = 1.0
 # A start shows `starting` after a disk check that can take some seconds; then it was lost.
 SILENCE_SECONDS: Final = 15.0
+# A kill takes no longer, and a second after the link the stats tell since when the server runs.
+SIGHT_SECONDS: Final = 2.0
 # A lock may also be held for minutes: while an image is pulled, or by a stop that hangs.
 _PATIENCE: Final = 0.1
 ASKS: Final = 4
@@ -53,6 +55,8 @@ def happened(step: PowerStep, stage: Stage, what: Occurrence) -> Outcome:
             return _moved_by_itself(step, stage, what)
         case Found():
             return _found(step, stage, what)
+        case Reported() if waiting.asked and _is_new_process(step, stage, what):
+            return DONE
     return WAITING
 
 
@@ -146,6 +150,7 @@ def _ask(step: PowerStep, stage: Stage) -> Outcome:
             waiting.left = True
         stage.power(action)
         waiting.asked += 1
+        waiting.asked_at = stage.at
     if not stage.manner.answers:
         return stage.unconfirmed()
     # In a rehearsal nobody answers a second time, and only the kill is another action.
@@ -258,4 +263,25 @@ def _found(step: PowerStep, stage: Stage, what: Found) -> Outcome:
         return _moved(step, stage, Changed(PowerState.STOPPING, what.to))
     if isinstance(step, Start) and waiting.left and what.to is PowerState.OFFLINE:
         return Failed("it went offline again while starting")
+    if isinstance(step, Kill) and waiting.asked and what.to is not PowerState.OFFLINE:
+        # It may be about to take effect, or have done so unseen; soon that will be seen.
+        waiting.again = stage.at + SIGHT_SECONDS
+        return WAITING
     return _look(step, stage)
+
+
+def _is_new_process(step: PowerStep, stage: Stage, what: Reported) -> bool:
+    """Whether what runs now was started after *step* had asked for the end of what ran before.
+
+    Nobody need have seen that: the stats tell how long it has been up.
+    """
+    asked_at, uptime = _waiting(stage).asked_at, what.stats.uptime_seconds
+    if not uptime or asked_at is None or stage.at - uptime <= asked_at:
+        return False
+    match step:
+        case Restart():
+            return stage.server.world.status is PowerState.RUNNING
+        case Kill():
+            return stage.server.world.status in (PowerState.STARTING, PowerState.RUNNING)
+        case _:
+            return False

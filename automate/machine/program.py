@@ -166,6 +166,31 @@ class Program:
         """Return whether what is there is still done by a run that is cut short."""
         return self.tidies(position) or self.tells_of_failure(position)
 
+    def looks_after(self, position: int) -> bool:
+        """Return whether a condition may be looked at before the next step begins.
+
+        Of what is at -1, the beginning is next.
+        """
+        places = [position + 1]
+        if position >= 0:
+            places += _elsewhere(self.code[position])
+        passed: set[int] = set()
+        while places:
+            place = places.pop()
+            if place in passed:
+                continue
+            passed.add(place)
+            match self.code[place]:
+                case Branch() | Again():
+                    return True
+                case Do() | End():
+                    pass
+                case Jump(to=to):
+                    places.append(to)
+                case one:
+                    places += [place + 1, *_elsewhere(one)]
+        return False
+
     def puts_right(self, position: int) -> bool:
         """Return whether a failure there would lead to something that is done always."""
         while True:
@@ -178,6 +203,21 @@ class Program:
                     return self.tidies(position)
             if self.tidies(position):
                 return True
+
+
+def _elsewhere(one: Instruction) -> list[int]:
+    """Return where *one* may lead to besides the next place."""
+    match one:
+        case Do(on_failure=place, at_limit=int(at_limit)):
+            return [place, at_limit]
+        case TryEnd(begin=begin, on_failure=place):
+            return [place, begin + 1]
+        case Fork(starts=starts, after=after, on_failure=place):
+            return [place, after, *starts]
+        case Do(on_failure=place) | Rethrow(on_failure=place) | IfFailed(otherwise=place):
+            return [place]
+        case _:
+            return []
 
 
 @define

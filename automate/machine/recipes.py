@@ -18,6 +18,7 @@ from automate.machine import doing
 from automate.machine.actions import Output
 from automate.machine.answer import Answer
 from automate.machine.console import forget_players, nobody_online, players_known, read_line
+from automate.machine.first_sight import FirstSight
 from automate.machine.keeping import Parts
 from automate.machine.launching import Called, Launching
 from automate.machine.memory import Memory
@@ -52,6 +53,8 @@ _ENDS_AT_ONCE: Final = 100
 # Whoever owns the machine may be busy for a moment; what comes later than this comes after a
 # sleep, or a restart, and the world is not as it was at the moment that was meant.
 _IN_TIME_SECONDS: Final = 1.0
+# In place of a recipe's rank: the moment up to which a server's first sight is waited for.
+_FIRST_SIGHT: Final = -2
 
 
 class RecipeMachine:
@@ -92,6 +95,7 @@ class RecipeMachine:
         )
         self._launching = Launching(runs, self._roster, view=self._view)
         self._memory = Memory(runs, self._roster)
+        self._first_sight = FirstSight()
         runs.view = self._view
         runs.set_off = self._launching.run_recipe
         for server in self._servers:
@@ -210,32 +214,36 @@ class RecipeMachine:
         if timer is not None:
             moment, server_rank, recipe_rank, number = timer
             is_in_time = now is None or now - moment <= _IN_TIME_SECONDS
-            acts_at = moment if is_in_time or now is None else now
             server = self._servers[server_rank]
-            if recipe_rank < 0:
+            acts_at = moment if is_in_time or now is None else now
+            if recipe_rank == _FIRST_SIGHT:
+                self._end_first_sight(server, acts_at)
+            elif recipe_rank < 0:
                 self._settle(server, acts_at)
-            elif number > 0:
-                self._runs.due(number, acts_at)
-            else:
+            elif number == 0:
                 recipe = self._roster.ranked[recipe_rank]
                 self._recipe_due(server, recipe, moment, acts_at)
+            elif self._first_sight.until(server) is None or not self._waits_to_see(number):
+                self._runs.due(number, acts_at)
         return self._taken(at)
 
     def over(self, at: float) -> list[Output]:
-        """Return what to do now that the tape is over: schedules stop, nobody answers."""
+        """Return what to do now that the tape is over: nothing is due, nobody answers."""
         self._runs.manner = evolve(self._runs.manner, answers=False)
-        self._roster.stop_schedules()
+        self._roster.stop()
         for run in self._runs.in_order():
             self._runs.go_on(run, at, doing.over)
         return self._taken(at)
 
-    def begun(self) -> list[Output]:
-        """Return what to do now that an engine begins with nothing to go on from.
+    def begun(self, at: float = 0.0) -> list[Output]:
+        """Return what to do now, *at*, that an engine begins with nothing to go on from.
 
         All is written down once: what is due when nobody is there has to be known later.
         """
         self._runs.changed |= {"machine", *(f"server:{server}" for server in self._servers)}
-        return self._taken(0.0)
+        for server in self._servers:
+            self._begin_first_sight(server, at)
+        return self._taken(at)
 
     def cut_short(self, at: float) -> list[Output]:
         """Return what to do now that all is about to end: what puts something right (`always`)."""
@@ -329,10 +337,12 @@ class RecipeMachine:
             self._sights[server].fallen = tuple(book.fallen)
             self._roster.resume(server, at)
             self._roster.set_settling(server)
+            self._begin_first_sight(server, at)
         self._runs.output += self._memory.lost_runs
         self._memory.lost_runs = []
         for run in self._runs.in_order():
-            self._runs.resume(run, at)
+            if not (self._runs.is_in_doubt(run) and self._runs.looks_next(run)):
+                self._runs.resume(run, at)
         return self._taken(at)
 
     def reload(self, recipes: Sequence[Recipe], at: float) -> list[Output]:
@@ -342,6 +352,8 @@ class RecipeMachine:
             UsageError: two recipes have one name; nothing was changed then.
         """
         self._roster.take(recipes, at)
+        for server in self._servers:
+            self._set_first_sight(server)
         self._runs.changed |= {f"server:{server}" for server in self._servers}
         return self._taken(at)
 
@@ -382,6 +394,9 @@ class RecipeMachine:
     def _happened(self, server: str, occurrence: Occurrence, at: float) -> None:
         if isinstance(occurrence, Changed | Found):
             self._note_status(server, occurrence)
+            if self._first_sight.until(server) is not None:
+                self._first_sight.see(server, at)
+                self._set_first_sight(server)
         if self.state.runs:
             for run in self._runs.of(server):
                 self._runs.go_on(
@@ -395,6 +410,37 @@ class RecipeMachine:
             nobody_online(self.state.servers[server])
         if occurrence.to is PowerState.OFFLINE:
             self._sights[server].fall()
+
+    # ------------------------------------------------------------ the first sight
+
+    def _begin_first_sight(self, server: str, at: float) -> None:
+        self._first_sight.begin(server, at)
+        self._set_first_sight(server)
+
+    def _set_first_sight(self, server: str) -> None:
+        place = (self._runs.server_ranks[server], _FIRST_SIGHT, 0)
+        self._runs.timers.put(place, (self._first_sight.until(server),))
+
+    def _end_first_sight(self, server: str, at: float) -> None:
+        """Do what was due before the server was seen."""
+        self._first_sight.end(server)
+        for name in list(self.state.servers[server].recipes):
+            if name in self._roster.recipes and self._roster.is_late(server, name, at):
+                self._recipe_due(server, self._roster.recipes[name], at, at)
+        for run in self._runs.of(server):
+            if not self._waits_to_see(run.id):
+                continue
+            if self._runs.is_in_doubt(run):
+                self._runs.resume(run, at)
+            else:
+                self._runs.due(run.id, at)
+
+    def _waits_to_see(self, number: int) -> bool:
+        """Whether a run, by its number, is not to go on before its server was seen."""
+        run = self.state.runs.get(number)
+        return run is not None and not self._runs.has_moved(number) and self._runs.looks_next(run)
+
+    # ------------------------------------------------------------ triggers
 
     def _feed(self, server: str, name: str, occurrence: Occurrence, at: float) -> None:
         """Show *occurrence* to the triggers of a recipe, and set it off if one of them fires."""
@@ -427,15 +473,17 @@ class RecipeMachine:
         self._roster.set_settling(server)
 
     def _recipe_due(self, server: str, recipe: Recipe, moment: float, now: float) -> None:
-        dues, fired = self._roster.due(server, recipe, moment, now)
+        # Of a server that was not seen yet no condition can be known.
+        acts = self._first_sight.until(server) is None or not self._runs.looks_first(recipe)
+        dues, fired = self._roster.due(server, recipe, moment, now, schedules=acts)
         for due in dues:
             if due.is_skipped:
                 self._runs.hold_back(server, recipe.name, f"{due}: skipped", what="missed")
         come = [due for due in dues if not due.is_skipped]
         if come:
             self._launching.fire(server, recipe, now, now, {}, str(come[0]))
-        elif fired:
-            firing, trigger = fired[0]
+        # Of several captured values each is told for itself.
+        for firing, trigger in fired:
             values = dict(firing.values)
             self._launching.fire(server, recipe, firing.moment, now, values, str(trigger))
 
@@ -468,6 +516,7 @@ class RecipeMachine:
     def _taken(self, at: float) -> list[Output]:
         """Return what there is to do, once what follows from runs that ended is decided, too."""
         ends = 0
+        self._launching.tell_callers(at)
         while self._runs.over:
             run, outcome = self._runs.over.pop(0)
             ends += 1
@@ -480,6 +529,7 @@ class RecipeMachine:
                     run.home, run.recipe, "recipes set each other off in a circle; stopped here"
                 )
             self._launching.begin_queued(run.home, run.recipe, at)
+            self._launching.tell_callers(at)
         output = self._runs.output
         if output:
             self._runs.output = []

@@ -48,6 +48,7 @@ class Roster:
         self._facts = facts
         self._view = view
         self._dropped = dropped
+        self._is_over = False
 
     @property
     def serves(self) -> dict[str, list[str]]:
@@ -146,8 +147,9 @@ class Roster:
 
     # ------------------------------------------------------------ moments
 
-    def stop_schedules(self) -> None:
-        """Let no schedule be due any more."""
+    def stop(self) -> None:
+        """Let no schedule be due any more, and wait for nothing that is watched."""
+        self._is_over = True
         for server, books in self._runs.state.servers.items():
             for name, book in books.recipes.items():
                 if name in self.recipes:
@@ -183,30 +185,44 @@ class Roster:
         settles_at = self._runs.state.servers[server].world.settles_at
         self._runs.timers.put((self._runs.server_ranks[server], -1, 0), (settles_at,))
 
-    def set_timers(self, server: str, name: str) -> None:
-        """Set when a recipe wants to be woken: by its schedules, and by what it watches."""
+    def set_timers(self, server: str, name: str, *, schedules: bool = True) -> None:
+        """Set when a recipe wants to be woken: by its *schedules*, and by what it watches."""
         book = self._runs.state.servers[server].recipes[name]
         when = self.recipes[name].when
-        watched = [next_at(one, watch) for one, watch in zip(when, book.watches, strict=True)]
+        watched: list[float | None] = []
+        if not self._is_over:
+            watched = [next_at(one, watch) for one, watch in zip(when, book.watches, strict=True)]
         place = (self._runs.server_ranks[server], self._runs.recipe_ranks[name], 0)
         # One place for all of them: what is due by two of them at one moment is due once.
-        self._runs.timers.put(place, [*book.due, *watched])
+        self._runs.timers.put(place, [*(book.due if schedules else ()), *watched])
+
+    def is_late(self, server: str, name: str, at: float) -> bool:
+        """Return whether a schedule of a recipe was due by *at*."""
+        dues = self._runs.state.servers[server].recipes[name].due
+        return any(due is not None and due <= at for due in dues)
 
     def due(
-        self, server: str, recipe: Recipe, moment: float, now: float
+        self, server: str, recipe: Recipe, moment: float, now: float, *, schedules: bool
     ) -> tuple[list[Due], list[tuple[Firing, Trigger]]]:
-        """Return which schedules and watches of *recipe* are due by *moment*, *now* that it is."""
+        """Return which schedules and watches of *recipe* are due by *moment*, *now* that it is.
+
+        Without *schedules* those wait, until the timers are set anew.
+        """
         book = self._runs.state.servers[server].recipes[recipe.name]
-        dues = self.timetable.take(book, recipe.when, moment, now, f"{server}:{recipe.name}")
-        fired = []
+        dues: list[Due] = []
+        if schedules:
+            dues = self.timetable.take(book, recipe.when, moment, now, f"{server}:{recipe.name}")
+        fired, is_changed = [], False
         view = self._view(server, recipe.name, moment)
         for trigger, watch in zip(recipe.when, book.watches, strict=True):
             wanted = next_at(trigger, watch)
             if wanted is not None and wanted <= moment:
-                found, _ = watch_due(trigger, watch, moment, view)
+                found, changed = watch_due(trigger, watch, moment, view)
                 fired += [(one, trigger) for one in found]
-        self._runs.changed.add(f"server:{server}")
-        self.set_timers(server, recipe.name)
+                is_changed = is_changed or changed
+        if dues or fired or is_changed:
+            self._runs.changed.add(f"server:{server}")
+        self.set_timers(server, recipe.name, schedules=schedules)
         return dues, fired
 
 

@@ -16,9 +16,10 @@ from automate.machine.program import (
 )
 from automate.machine.runs_kept import Ended
 from automate.machine.runs_walking import TOO_LONG, WalkingRuns
-from automate.machine.stage import Failed
+from automate.machine.stage import Failed, Outcome
 from automate.machine.state import Run, Tried, Waiting
 from automate.recipe.recipe import Recipe
+from automate.recipe.steps import RunRecipe, Wait
 
 __all__ = ["Ended", "Runs"]
 
@@ -39,8 +40,12 @@ class Runs(WalkingRuns):
         *,
         escalation: int | None,
         reason: str,
+        caller: int | None,
     ) -> Run:
-        """Begin a run that counts from *moment*; what *values* hold can be used in texts."""
+        """Begin a run that counts from *moment*; what *values* hold can be used in texts.
+
+        *caller* is the run that waits for it, if one does.
+        """
         self.learn(version, recipe)
         known = {
             "server": self.servers[server].name,
@@ -48,7 +53,8 @@ class Runs(WalkingRuns):
             "recipe": recipe.name,
         }
         run = self._new_run(server, recipe.name, version, moment, known | values)
-        run.caller = self._calling[-1] if self._calling else None
+        calling = self.state.runs.get(caller or 0)
+        run.caller = None if calling is None else calling.root
         if escalation is not None:
             run.position = self._programs[version].escalations[escalation]
         self.state.servers[server].recipes[recipe.name].last_began = at
@@ -58,6 +64,20 @@ class Runs(WalkingRuns):
         run.values.setdefault("attempt", str(doing.attempt(steps, self._stage(run, at))))
         self._advance(run, at)
         return run
+
+    def called(self, caller: int, outcome: int | Outcome, at: float) -> None:
+        """Tell the run *caller* what became of the one that waited its turn.
+
+        The *outcome* is the number of a run that has begun, or how it ended already.
+        """
+        run = self.state.runs.get(caller)
+        if run is None or run.waiting is None or run.waiting.phase != doing.QUEUED:
+            return
+        if isinstance(outcome, int):
+            run.waiting.child, run.waiting.phase = outcome, ""
+            self._note(run)
+        else:
+            self.go_on(run, at, lambda step, stage: doing.ended(step, stage, outcome))
 
     def answered(self, call: int, answer: Answer, at: float) -> None:
         """Go on with the run that waits for the answer to *call*, if there is one."""
@@ -103,6 +123,26 @@ class Runs(WalkingRuns):
             self.puts_right(branch) for branch in self._running.branches(run)
         )
 
+    def has_moved(self, number: int) -> bool:
+        """Return whether the run of this number has come on since an engine began."""
+        return number in self._moved
+
+    def looks_first(self, recipe: Recipe) -> bool:
+        """Return whether what *recipe* does, once it is set off, depends on the world."""
+        program = self._programs[self.state.recipes[recipe.name]]
+        return recipe.only_if is not None or program.looks_after(-1)
+
+    def looks_next(self, run: Run) -> bool:
+        """Return whether what *run* does after the step that it waits in depends on the world."""
+        step = self.waiting_step(run)
+        is_unless = isinstance(step, Wait) and step.unless is not None
+        return is_unless or self._program(run).looks_after(run.position)
+
+    def is_in_doubt(self, run: Run) -> bool:
+        """Return whether *run* was interrupted in a step of which nobody knows if it was done."""
+        is_open = run.waiting is not None and run.waiting.call is not None
+        return is_open and doing.is_doubtful(self.waiting_step(run))
+
     def resume(self, run: Run, at: float) -> None:
         """Go on with a run that was written down by an engine that is no more."""
         if run.id not in self.state.runs or run.id in self._moved:
@@ -114,7 +154,10 @@ class Runs(WalkingRuns):
             waiting.branches = [one for one in waiting.branches if one in runs]
             waiting.error = waiting.error or _LOST
         is_fork = isinstance(self._program(run).code[run.position], Fork)
-        if waiting.child not in (None, *runs) or (is_fork and not waiting.branches):
+        is_lost = waiting.child not in (None, *runs)
+        if waiting.phase == doing.QUEUED and isinstance(self.waiting_step(run), RunRecipe):
+            is_lost = run.id not in self._awaited_turns()
+        if is_lost or (is_fork and not waiting.branches):
             self._end_step(run, Failed(_LOST), at, cursor=at)
             self._advance(run, at)
             return
@@ -125,6 +168,11 @@ class Runs(WalkingRuns):
             _not_before(run, at)
             self.set_timers(run)
             self._note(run)
+
+    def _awaited_turns(self) -> set[int | None]:
+        """Return the runs that wait for one that waits its turn."""
+        books = [book for one in self.state.servers.values() for book in one.recipes.values()]
+        return {pending.caller for book in books for pending in book.queue}
 
     def _break_off(self, run: Run, at: float, reason: str) -> None:
         """Fail what *run* waits in, unless it tidies up."""

@@ -53,8 +53,6 @@ class KeptRuns:
         self.recipe_ranks: dict[str, int] = {}
         self.server_ranks = {server: rank for rank, server in enumerate(servers)}
         self._running = Running(self.state, self._place)
-        # The runs that a step of theirs just sets off another recipe for.
-        self._calling: list[int] = []
         # The runs that begin several things just now, and are not to go on before all are begun.
         self._forking: set[int] = set()
         # The runs that have come on since they were read from a journal.
@@ -129,11 +127,7 @@ class KeptRuns:
         callers = self._running.callers(run)
         if any((one.home, one.recipe) == (run.server, name) for one in callers):
             return Failed(f"{name!r} waits for this run: recipes would run each other in a circle")
-        self._calling.append(run.root)
-        try:
-            return self.set_off(run, name, at)
-        finally:
-            self._calling.pop()
+        return self.set_off(run, name, at)
 
     # ------------------------------------------------------------ small things
 

@@ -28,6 +28,8 @@ class Waiting:
     # When the step looks again by itself: to ask once more, or to poll.
     again: float | None = None
     asked: int = 0
+    # When that was last.
+    asked_at: float | None = None
     # Whether the server was seen away from the wanted status since it was asked.
     left: bool = False
     call: int | None = None
@@ -112,6 +114,8 @@ class Pending:
     escalation: int | None = None
     # Whose wish it is, if somebody waits for what becomes of it.
     ticket: str = ""
+    # The run that waits for it, by a step of its own.
+    caller: int | None = None
 
 
 @define

@@ -13,6 +13,8 @@ READINGS: Final = ("memory_bytes", "disk_bytes", "cpu_percent", "uptime_seconds"
 # What the panel or the daemon gives a limit for; a limit of zero means that there is none.
 LIMITED: Final = ("memory_bytes", "disk_bytes", "cpu_percent")
 
+_SIZES: Final = ((1 << 30, "GiB"), (1 << 20, "MiB"))
+
 
 def reading(owner: object, attribute: Any, value: Any) -> None:
     """Accept the name of a reading."""
@@ -26,10 +28,20 @@ class Level:
     number: float
     is_percent: bool = False
 
-    def __str__(self) -> str:
-        # `:g` would make 4.29497e+09 of a number of bytes.
-        number = f"{self.number:.2f}".rstrip("0").rstrip(".")
-        return f"{number} % of its limit" if self.is_percent else number
+    def of(self, reading: str) -> str:
+        """Return the level in words, as one of this *reading*."""
+        if self.is_percent:
+            return f"{_short(self.number)} % of its limit"
+        if reading.endswith("_bytes"):
+            for size, unit in _SIZES:
+                if self.number >= size:
+                    return f"{_short(self.number / size)} {unit}"
+        return _short(self.number)
+
+
+def _short(number: float) -> str:
+    # `:g` would make 4.29497e+09 of a number of bytes.
+    return f"{number:.2f}".rstrip("0").rstrip(".")
 
 
 def level_of(

@@ -362,7 +362,9 @@ class ReadingAbove:
         return frozenset({"value"})
 
     def __str__(self) -> str:
-        return f"{self.reading} is at {self.level} or more{_held(self.for_seconds)}"
+        return (
+            f"{self.reading} is at {self.level.of(self.reading)} or more{_held(self.for_seconds)}"
+        )
 
 
 @frozen
@@ -399,7 +401,9 @@ class ReadingBelow:
         return frozenset({"value"})
 
     def __str__(self) -> str:
-        return f"{self.reading} is at {self.level} or less{_held(self.for_seconds)}"
+        return (
+            f"{self.reading} is at {self.level.of(self.reading)} or less{_held(self.for_seconds)}"
+        )
 
 
 def _held(seconds: float) -> str:

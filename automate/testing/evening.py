@@ -6,6 +6,7 @@ on is a `Scene`. If the engine is killed at a point, another one takes over its 
 
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid5
@@ -252,7 +253,8 @@ class _Stage:
         delays = evolve(settings.delays, message=0.0, stats=scene.stats_seconds)
         settings = evolve(settings, delays=delays)
         tenants = [
-            Tenant(evolve(settings, server=uuid, title=name), scene.game)
+            # The one of another evening may still have plans.
+            Tenant(evolve(settings, server=uuid, title=name), deepcopy(scene.game))
             for uuid, name in self._names.items()
         ]
         async with open_node(tenants, wall_clock=lambda: self._now().timestamp(), seed=0) as node:

@@ -27,7 +27,9 @@ from automate.live.panel import Call, Panel
 from automate.live.session import Session
 from automate.live.websocket import NodeSocket, open_socket
 from automate.machine.actions import Output, Traced
+from automate.recipe.combinators import leaves
 from automate.recipe.recipe import Recipe
+from automate.recipe.triggers import Silent
 from automate.testing.nodes import memory_client
 from automate.wire.codec import decode_client, decode_server
 from automate.wire.messages import (
@@ -55,8 +57,8 @@ class Point:
     number: int
     seconds: float
     words: str
-    # Whether it has just been told what sets a recipe off, and has written nothing of it: as good
-    # as not having been there.
+    # Whether it has just been told what sets a recipe off (or found it out: a silence), and has
+    # written nothing of it, or has never written anything: as good as not having been there.
     is_unseen: bool = False
 
 
@@ -133,10 +135,10 @@ class Mortal:
 
     # ------------------------------------------------------------ dying
 
-    def point(self, words: str, *, is_written: bool = False) -> None:
+    def point(self, words: str, *, is_unseen: bool = False) -> None:
         """Come to a point, and die there if it is time."""
         self.check()
-        if self.at_point(words, self.is_told and not is_written):
+        if self.at_point(words, is_unseen or self.is_told):
             self.is_dead = True
             self._seen.clear()
             for socket in self._sockets:
@@ -154,6 +156,16 @@ class Mortal:
     def is_busy(self) -> bool:
         """Whether a run is under way."""
         return self._engine is not None and bool(self._engine.running)
+
+    def begins_anew(self, recipe: str) -> bool:
+        """Whether *recipe* is set off by a silence, of which the next engine knows nothing."""
+        return any(
+            isinstance(leaf, Silent)
+            for one in self.recipes
+            if one.name == recipe
+            for trigger in one.when
+            for leaf in leaves(trigger)
+        )
 
     # ------------------------------------------------------------ what it is connected by
 
@@ -295,10 +307,13 @@ class _Written:
         begun: Mapping[int, int] | None = None,
     ) -> None:
         words = _written(parts, notes)
-        is_begun = any(note.traced.what == "triggered" for note in notes)
-        self._mortal.point(f"before it wrote {words}")
+        begun_now = [note.traced.recipe for note in notes if note.traced.what == "triggered"]
+        is_unseen = not self._inner.saved() or any(map(self._mortal.begins_anew, begun_now))
+        self._mortal.point(f"before it wrote {words}", is_unseen=is_unseen)
         self._inner.write(parts, notes, begun=begun)
-        self._mortal.point(f"it had written {words}, and done nothing yet", is_written=is_begun)
+        if begun_now:
+            self._mortal.is_told = False
+        self._mortal.point(f"it had written {words}, and done nothing yet")
 
     def describe(
         self,

@@ -60,7 +60,8 @@ class SweepReport:
     def unseen(self) -> int:
         """On how many evenings it was killed before it had written down what set it off.
 
-        To the next engine that happened while there was none: the recipe need not run.
+        To the next engine that happened while there was none: the recipe need not run, and if
+        it does, what it tells may lack what only the first had heard (a crash's exit code).
         """
         return sum(point.is_unseen for point in self.unharmed.points)
 
@@ -133,6 +134,13 @@ def _trouble(unharmed: Evening, evening: Evening) -> str:
     wanted, done = _by_ear(expected.deeds), _by_ear(found.deeds)
     if _are_same(wanted, done, [_deeds_of(one, acts) for one in found.doubts]):
         return ""
+    # What it had not written of a crash (its exit code), nobody else can tell of it.
+    if evening.killed.is_unseen and _are_same(
+        _without_words(wanted, acts),
+        _without_words(done, acts),
+        [frozenset({_place_of(one.recipe, one.step)}) for one in found.doubts],
+    ):
+        return ""
     if not found.doubts:
         return "other deeds, and nothing is marked as in doubt"
     return "what differs is not what is in doubt"
@@ -150,6 +158,23 @@ def _by_ear(deeds: Sequence[str]) -> list[str]:
         return server, words.startswith(_TOLD)
 
     return sorted(deeds, key=ear)
+
+
+def _without_words(deeds: Sequence[str], acts: frozenset[tuple[str, int, str]]) -> list[str]:
+    """Return *deeds*, but of what people were told only by which step."""
+    told = {
+        words: _place_of(recipe, step) for recipe, step, words in acts if words.startswith(_TOLD)
+    }
+
+    def plain(deed: str) -> str:
+        server, _, words = deed.partition(": ")
+        return f"{server}: {told.get(words, words)}"
+
+    return [plain(deed) for deed in deeds]
+
+
+def _place_of(recipe: str, step: int | None) -> str:
+    return f"step {step} of {recipe!r}"
 
 
 def _deeds_of(doubt: Traced, acts: frozenset[tuple[str, int, str]]) -> frozenset[str]:

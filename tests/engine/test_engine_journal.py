@@ -263,6 +263,37 @@ async def test_what_cannot_be_read_is_put_aside_and_the_rest_goes_on(
     assert {note.traced.run for note in scene.journal.notes if note.traced.run} == {1, 2, 3}
 
 
+async def test_what_was_decided_and_where_that_led_are_written_together(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a kill between the two would leave a trace of what is not, or a run without one."""
+    written: list[tuple[list[str], list[int | None]]] = []
+    write = MemoryJournal.write
+
+    def noted(self: MemoryJournal, parts: Any, notes: Any = (), **more: Any) -> None:
+        told = [note.traced.what for note in notes]
+        positions = [
+            None if part is None else part["position"]
+            for name, part in parts.items()
+            if name.startswith("run:")
+        ]
+        if told:
+            written.append((told, positions))
+        write(self, parts, notes, **more)
+
+    monkeypatch.setattr(MemoryJournal, "write", noted)
+    steps = asked("it", Notify("a"), Wait(seconds=1), Notify("b"))
+    async with evening() as scene, scene.life([steps], until=20):
+        await scene.asks("it")
+
+    assert written == [
+        (["triggered", "step"], [0]),
+        (["step done", "step"], [1]),
+        (["step done", "step"], [2]),
+        (["step done", "done"], [None]),
+    ]
+
+
 # ---------------------------------------------------------------- schedules
 
 

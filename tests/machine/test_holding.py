@@ -75,7 +75,7 @@ VIEW = evolve(
         (
             ReadingIs("memory_bytes", at_least=4 * GIB),
             False,
-            "memory_bytes is at least 4294967296: no, it is 3221225472",
+            "memory_bytes is at least 4 GiB: no, it is 3221225472",
         ),
         (
             ReadingIs("cpu_percent", at_least_percent=1),

@@ -4,11 +4,12 @@ import json
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from automate.machine.firing import Go, HeldBack, ask_limits
 from automate.machine.state import RecipeBook
 from automate.recipe.conditions import NotRunFor, ServerIs
-from automate.recipe.flow import Step
+from automate.recipe.flow import Choose, If, Step
 from automate.recipe.limits import AtMost, Cooldown
 from automate.recipe.recipe import Recipe
 from automate.recipe.steps import Fail, Notify, RunRecipe, Wait
@@ -130,6 +131,55 @@ def test_when_its_turn_has_come_that_is_written_down() -> None:
     kept |= scene.machine.changes()
 
     assert kept["server:s"]["recipes"]["it"]["queue"] == []
+
+
+QUEUED = Recipe("it", when=[Asked(), GO], then=[Wait(seconds=10), Notify("it")], mode="queued")
+CALLER = Recipe("caller", when=Asked(), then=[RunRecipe("it"), Notify("after it")])
+
+
+@pytest.mark.parametrize("forgets", [False, True])
+def test_whoever_runs_a_recipe_that_waits_its_turn_waits_for_it(forgets: bool) -> None:
+    scene = Scene(QUEUED, CALLER, forgets=forgets).asks(1.0, "it").asks(2.0, "caller").waits(60)
+
+    assert told(scene) == ["11 it", "21 it", "21 after it"]
+    assert [at for at, _ in scene.traced("done")] == [11.0, 21.0, 21.0]
+
+
+def test_what_waits_its_turn_and_is_over_at_once_is_over() -> None:
+    quick = Recipe("it", when=[Asked(), GO], then=Choose(If(ServerIs("running"), Wait(seconds=9))))
+    scene = Scene(evolve(quick, mode="queued"), CALLER).hears((0.0, status("running")))
+    scene.asks(1.0, "it").asks(2.0, "caller").hears((5.0, status("offline"))).waits(60)
+
+    assert told(scene) == ["10 after it"]
+
+
+def test_what_makes_room_for_another_one_fails_whoever_waits_for_it() -> None:
+    recipe = evolve(QUEUED, at_once=2, excess="oldest")
+    scene = Scene(recipe, CALLER).asks(1.0, "it").asks(2.0, "caller").hears((3.0, line("go x")))
+
+    assert scene.waits(60).traced("failed") == [
+        (3.0, "'it' failed: it did not run: another one waits in its place")
+    ]
+
+
+def test_a_turn_is_waited_for_as_long_as_the_step_says() -> None:
+    caller = evolve(CALLER, then=RunRecipe("it", limit_seconds=5))
+    scene = Scene(QUEUED, caller).asks(1.0, "it").asks(2.0, "caller").waits(60)
+
+    assert scene.traced("failed") == [(7.0, "'it' was not over after 5 s")]
+    assert told(scene) == ["11 it", "21 it"]
+
+
+def test_whoever_waits_for_a_turn_that_is_lost_fails() -> None:
+    scene = Scene(QUEUED, CALLER).asks(1.0, "it").asks(2.0, "caller")
+    saved = json.loads(json.dumps(scene.machine.save()))
+    saved["server:s"]["recipes"]["it"]["queue"] = []
+
+    after = Scene(QUEUED, CALLER)
+    assert after.machine.restore(saved) == []
+    after.at(3.0, lambda machine: machine.resume(3.0))
+
+    assert after.traced("failed") == [(3.0, "what it waited for is no longer here")]
 
 
 # ---------------------------------------------------------------- limits

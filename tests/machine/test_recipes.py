@@ -8,7 +8,7 @@ import pytest
 
 from automate.errors import UsageError
 from automate.machine.recipes import RecipeMachine
-from automate.recipe.combinators import Trigger
+from automate.recipe.combinators import NotFollowedBy, Trigger
 from automate.recipe.conditions import ServerIs
 from automate.recipe.flow import WaitUntil
 from automate.recipe.limits import AtMost
@@ -22,6 +22,7 @@ from automate.recipe.triggers import (
     Cron,
     Every,
     FoundOffline,
+    Silent,
     StatusChanged,
 )
 from automate.wire.messages import ServerMessage
@@ -565,3 +566,24 @@ def test_a_start_is_sent_in_answer_to_a_crash() -> None:
     )
 
     assert scene.did == [(15.0, "set state start"), (19.0, "send command say back")]
+
+
+# ---------------------------------------------------------------- what is watched
+
+
+def test_of_several_who_were_not_followed_at_one_moment_each_sets_it_off() -> None:
+    left_alone = NotFollowedBy(
+        ConsoleLine("(?P<who>.*) asks"), ConsoleLine("(?P<who>.*) hears"), seconds=5, per="who"
+    )
+    scene = Scene(Recipe("it", when=left_alone, then=[Notify("{who}"), Wait(seconds=1)]))
+    scene.hears((0.0, status("running")), (1.0, line("Ann asks")), (1.0, line("Bob asks")))
+
+    assert scene.waits(60).did == [(6.0, "notify Ann")]
+    assert scene.traced("held back") == [(6.0, "it is still running")]
+
+
+def test_after_the_end_of_the_tape_nothing_is_watched_any_more() -> None:
+    recipe = Recipe("it", when=Silent(for_seconds=60), then=Notify("silent"))
+    scene = Scene(recipe).hears((0.0, status("running"))).ends(100.0)
+
+    assert (scene.did, scene.machine.wake_at) == ([(60.0, "notify silent")], None)

@@ -4,7 +4,10 @@ from collections.abc import Callable
 from typing import Final
 
 import pytest
+from attrs import evolve
 
+from automate.fake.model.game import GameEvent, ScriptedGame
+from automate.fake.model.signals import Usage
 from automate.testing import Scene, SweepReport
 
 Sweep = Callable[..., SweepReport]
@@ -120,3 +123,154 @@ def test_a_player_is_welcomed(crash_points: Sweep, down_seconds: float) -> None:
     assert report.unharmed.outcome.deeds == (
         "Arena: send command say Welcome, Bob! Type /help for help.",
     )
+
+
+@AWAY
+def test_at_night_it_is_restarted_once(crash_points: Sweep, down_seconds: float) -> None:
+    night = Scene(
+        recipes="recipes/nightly_restart.py",
+        seconds=650,
+        start_at="2026-11-24T03:59:50",
+        # The log is told with the second of them.
+        stats_seconds=2.5,
+    )
+
+    report = crash_points(night, down_seconds=down_seconds)
+
+    assert report.unharmed.outcome.ends == ("'nightly restart' done",)
+    restarts = [
+        sum("set state restart" in deed for deed in one.deeds)
+        for one in report.outcomes
+        if one.ends
+    ]
+    assert set(restarts) == {1}
+
+
+@AWAY
+def test_what_hangs_is_killed_once(crash_points: Sweep, down_seconds: float) -> None:
+    report = crash_points(
+        Scene(recipes="recipes/hang_watchdog.py", seconds=90, asks=[("revive", 1)]),
+        down_seconds=down_seconds,
+    )
+
+    kills = [sum("set state kill" in deed for deed in one.deeds) for one in report.outcomes]
+    assert set(kills) == {1}
+
+
+@AWAY
+def test_a_game_that_answers_nothing_is_killed(crash_points: Sweep, down_seconds: float) -> None:
+    report = crash_points(
+        Scene(
+            recipes="recipes/hang_watchdog.py",
+            seconds=800,
+            happens=[(1, "hang")],
+            stats_seconds=7,
+        ),
+        down_seconds=down_seconds,
+    )
+
+    assert report.unharmed.outcome.ends == ("'revive' done", "'hang watchdog' done")
+
+
+@AWAY
+def test_a_quiet_game_is_never_killed(crash_points: Sweep, down_seconds: float) -> None:
+    """It is asked, and killed if it does not answer: a question that got lost is no silence.
+
+    At a moment at which no ping is under way: who answers that to nobody reads no further.
+    """
+    report = crash_points(
+        Scene(
+            recipes="recipes/hang_watchdog.py",
+            seconds=700,
+            happens=[(3, "say hello")],
+            stats_seconds=7,
+        ),
+        down_seconds=down_seconds,
+    )
+
+    assert not any("kill" in deed for one in report.outcomes for deed in one.deeds)
+
+
+@AWAY
+def test_a_stop_that_hangs_is_ended(crash_points: Sweep, down_seconds: float) -> None:
+    report = crash_points(
+        Scene(
+            recipes="recipes/hang_watchdog.py",
+            seconds=420,
+            happens=[(1, "hang"), (2, "stop")],
+            stats_seconds=7,
+        ),
+        down_seconds=down_seconds,
+    )
+
+    assert report.unharmed.outcome.statuses == ("Arena is offline",)
+
+
+@AWAY
+def test_an_empty_server_is_stopped_once(crash_points: Sweep, down_seconds: float) -> None:
+    """Who has not seen Bob leave looks ten minutes later, and is done by the end all the same."""
+    report = crash_points(
+        Scene(
+            recipes="recipes/stop_when_empty.py",
+            seconds=2460,
+            happens=[(1, "join Bob"), (3, "leave Bob")],
+            stats_seconds=60,
+        ),
+        down_seconds=down_seconds,
+    )
+
+    stops = [sum("set state stop" in deed for deed in one.deeds) for one in report.outcomes]
+    assert set(stops) == {1}
+
+
+@AWAY
+def test_a_crash_is_reported(crash_points: Sweep, down_seconds: float) -> None:
+    """The exit code is lost with an automate that had just heard it, and that is allowed for."""
+    report = crash_points(
+        Scene(recipes="recipes/crash_report.py", seconds=60, happens=[(3, "crash 3")]),
+        down_seconds=down_seconds,
+    )
+
+    told = [sum("it said last" in deed for deed in one.deeds) for one in report.outcomes]
+    assert told.count(0) == 1  # killed before the fall was written down
+    assert max(told) == 2  # in doubt
+    assert "crashed (exit code 3)" in report.unharmed.outcome.deeds[0]
+
+
+class LeakingGame(ScriptedGame):
+    """A game that uses nearly all of the memory from the command ``leak`` on."""
+
+    is_leaking = False
+
+    def start(self, at: float) -> list[GameEvent]:
+        """Start anew, with all of the memory."""
+        self.is_leaking = False
+        return super().start(at)
+
+    def write(self, text: str, at: float) -> list[GameEvent]:
+        """Take a command."""
+        self.is_leaking = self.is_leaking or text == "leak"
+        return super().write(text, at)
+
+    def measure(self, at: float) -> Usage:
+        """Return what it uses."""
+        used = super().measure(at)
+        return evolve(used, memory_bytes=146_000_000) if self.is_leaking else used
+
+
+@AWAY
+def test_a_leak_leads_to_one_restart(crash_points: Sweep, down_seconds: float) -> None:
+    report = crash_points(
+        Scene(
+            recipes="recipes/memory_guard.py",
+            seconds=230,
+            happens=[(3, "leak")],
+            game=LeakingGame(),
+            stats_seconds=5,
+        ),
+        down_seconds=down_seconds,
+    )
+
+    restarts = [sum("set state restart" in deed for deed in one.deeds) for one in report.outcomes]
+    assert set(restarts) == {1}
+    assert report.unharmed.outcome.ends == ("'memory warning' done", "'memory guard' done")
