@@ -5,6 +5,7 @@ What bytes mean is the framing's business, what messages mean the host's.
 
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -121,7 +122,9 @@ class NodeEnd:
 
     async def _pong(self, payload: bytes) -> None:
         if not self._has_parted:
-            await self._stream.send_all(encode_frame(Opcode.PONG, payload))
+            # Who has gone can't be answered, but what it said before it went is read.
+            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                await self._stream.send_all(encode_frame(Opcode.PONG, payload))
 
     async def _part(self, goodbye: Goodbye) -> None:
         """Say goodbye, and that nothing more will be sent; the daemon hangs up right then.

@@ -61,6 +61,7 @@ AGAIN_SECONDS: Final = 5.0
 CONFIRM_SECONDS: Final = 120.0
 # The phase of a step that waits for a run which waits its own turn.
 QUEUED: Final = "queued"
+_LOOK_AGAIN_SECONDS: Final = 1.0
 _CAN_NOT_COUNT: Final = "the game can't be asked who is online, or is not known (see --game)"
 
 
@@ -162,6 +163,12 @@ def due(step: object, stage: Stage) -> Outcome:
         case Command() | Announce():
             waiting.again = None
             return _command(step, stage) if stage.server.connected else WAITING
+        case CountPlayers() if not waiting.asked:
+            waiting.again = None
+            if stage.game.players_command is None:
+                waiting.again = stage.at + _LOOK_AGAIN_SECONDS
+                return WAITING
+            return _count(step, stage) if stage.server.connected else WAITING
         case WaitUntil(trigger=trigger) if waiting.watch is not None:
             firings, _ = watch_due(trigger, waiting.watch, stage.at, stage.view)
             waiting.again = next_at(trigger, waiting.watch)
@@ -302,6 +309,8 @@ def _limit(step: object, stage: Stage) -> Outcome:
             return saving.limit(waited, stage)
         case Call(name=name):
             return Failed(f"{name} took longer than {waited}")
+        case CountPlayers() if not _waiting(stage).asked and stage.server.connected:
+            return Failed(_CAN_NOT_COUNT)
         case CountPlayers():
             return Failed(f"the game did not say within {waited} who is online")
         case RunRecipe(name=name):
@@ -419,7 +428,12 @@ def _try_again(stage: Stage, error: str) -> Outcome:
 
 def _begin_count(step: CountPlayers, stage: Stage) -> Outcome:
     if stage.game.players_command is None:
-        return Failed(_CAN_NOT_COUNT)
+        # Automate may have begun a moment ago: what game it is shows in the log.
+        is_open = stage.server.game is None and stage.manner.answers and not stage.manner.asks_once
+        outcome = _wait(stage, step.limit_seconds) if is_open else Failed(_CAN_NOT_COUNT)
+        if is_open and stage.run.waiting is not None:
+            stage.run.waiting.again = stage.at + _LOOK_AGAIN_SECONDS
+        return outcome
     if stage.server.connected or not stage.manner.answers:
         return _count(step, stage)
     return _wait(stage, LINK_SECONDS)

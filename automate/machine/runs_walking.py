@@ -4,7 +4,7 @@ How a step stands is left to `doing`, what is done again to `tries`; what happen
 outside to `runs`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from attrs import evolve
@@ -28,6 +28,7 @@ from automate.machine.stage import DONE, Done, Failed, Needless, Outcome, Stage,
 from automate.machine.state import Run, Waiting
 from automate.recipe.selectors import selects
 from automate.recipe.steps import Announce, Command, Notify, Wait
+from automate.recipe.template import TOLD_LIMIT, render
 
 __all__ = ["TOO_LONG", "WalkingRuns"]
 
@@ -75,7 +76,7 @@ class WalkingRuns(KeptRuns):
                     else:
                         outcome = doing.begin(step, self._stage(run, at))
                     if isinstance(outcome, Still):
-                        self.trace(run, "step", _words(step, run))
+                        self.trace(run, "step", _words(step, run, self._values(run)))
                         self.set_timers(run)
                         return
                     # A step that takes no time leaves the cursor where it is: a pause after
@@ -269,6 +270,9 @@ class WalkingRuns(KeptRuns):
                 self.set_timers(run)
                 return True
 
+    def _values(self, run: Run) -> dict[str, str]:
+        return self.state.servers[run.server].variables | run.values
+
     # ------------------------------------------------------------ the end
 
     def _finish(self, run: Run, at: float) -> None:
@@ -318,9 +322,17 @@ def _reached(instruction: Do, run: Run, waiting: Waiting, at: float) -> float:
     return at
 
 
-def _words(step: object, run: Run) -> str:
-    """Return what *run* now waits in, with the pause that a growing one has come to."""
+def _words(step: object, run: Run, values: Mapping[str, str]) -> str:
+    """Return what *run* now waits in, with the pause or the text that it has come to."""
     waiting = run.waiting
+    match step:
+        case Command(text=text):
+            return f"command {render(text, values)!r}"
+        case Announce(text=text):
+            return f"announce {render(text, values)!r}"
+        case Notify(text=text):
+            told = render(text, values, limit=TOLD_LIMIT).partition("\n")[0]
+            return f"notify {told!r}"
     if isinstance(step, Wait) and waiting is not None and waiting.until is not None:
         step = evolve(step, seconds=round(waiting.until - waiting.since, 4))
     return str(step)

@@ -188,7 +188,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             )
         if not use.run.has_pytest_trio:
             pytest.fail(
-                f"the fixture {name!r} needs pytest-trio: install it, or automate with its extra `test`",
+                f"the fixture {name!r} needs pytest-trio: pip install pytest-trio",
                 pytrace=False,
             )
     use.make_plan()

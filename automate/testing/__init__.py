@@ -8,6 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from automate.fake.model.game import GameEvent as GameEvent
+    from automate.fake.model.game import ScriptedGame as ScriptedGame
+    from automate.fake.model.signals import Usage as Usage
     from automate.fake.playback import Playback as Playback
     from automate.testing.accepted import AcceptedTranscripts as AcceptedTranscripts
     from automate.testing.evening import Scene as Scene
@@ -31,12 +34,15 @@ if TYPE_CHECKING:
 __all__ = [
     "AcceptedTranscripts",
     "Game",
+    "GameEvent",
     "Node",
     "Playback",
     "Scene",
     "Script",
+    "ScriptedGame",
     "SweepReport",
     "Timeline",
+    "Usage",
     "all_running",
     "find_recording",
     "load_recipes",
@@ -53,6 +59,9 @@ __all__ = [
 _HOMES = {
     "AcceptedTranscripts": "accepted",
     "Game": "pen",
+    "GameEvent": ".fake.model.game",
+    "ScriptedGame": ".fake.model.game",
+    "Usage": ".fake.model.signals",
     "Node": "nodes",
     "Playback": ".fake.playback",
     "Scene": "evening",

@@ -9,6 +9,7 @@ import io
 import logging
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -148,6 +149,7 @@ async def test_what_a_hanging_disk_could_not_take_is_counted_and_marked(
 
     async with at_work([COUNT], folder=tmp_path, watchers=[gate]) as scene:
         await talk(scene, gate)
+        settle(tmp_path)
         scene.tell(Printed("line the last"))
         await trio.sleep(10)
 
@@ -173,6 +175,14 @@ def hang_the_disk(monkeypatch: pytest.MonkeyPatch) -> Gate:
 
     monkeypatch.setattr(PatientWriter, "_write", slowly)
     return gate
+
+
+def settle(folder: Path) -> None:
+    """Wait until the thread that writes has nothing left to write, however slow the machine is."""
+    sizes: list[int] = []
+    while len(sizes) < 5 or len(set(sizes[-5:])) > 1:
+        time.sleep(0.02)
+        sizes.append(recorded_in(folder).stat().st_size)
 
 
 def recorded_in(folder: Path) -> Path:

@@ -6,9 +6,7 @@ from typing import Final
 import pytest
 from attrs import evolve
 
-from automate.fake.model.game import GameEvent, ScriptedGame
-from automate.fake.model.signals import Usage
-from automate.testing import Scene, SweepReport
+from automate.testing import GameEvent, Scene, ScriptedGame, SweepReport, Usage
 
 Sweep = Callable[..., SweepReport]
 AWAY: Final = pytest.mark.parametrize("down_seconds", [0.0, 40.0], ids=["at-once", "later"])

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-OURS = {"automate", "automate.testing", "pytest"}
+# What a recipe is made of comes along.
+OURS = {"automate", "automate.testing", "pytest", "attrs"}
 
 
 def imported(text: str) -> set[str]:

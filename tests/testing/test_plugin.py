@@ -344,9 +344,7 @@ def test_plain(recording, transcripts):
     result = project.runpytest_inprocess("-p", "no:trio")
 
     assert outcome(result) == {"passed": 1, "errors": 1}
-    result.stdout.fnmatch_lines(
-        ["the fixture 'node' needs pytest-trio: pip install 'automate[[]test[]]'"]
-    )
+    result.stdout.fnmatch_lines(["the fixture 'node' needs pytest-trio: pip install pytest-trio"])
 
 
 def test_a_failure_shows_what_was_said(project: pytest.Pytester) -> None:
