@@ -269,6 +269,6 @@ class MemoryJournal:
         if self._on_write is not None:
             try:
                 self._on_write(number)
-            except BaseException as kill:
+            except BaseException as kill:  # a test's way to kill
                 self._killed = kill
                 raise

@@ -141,7 +141,7 @@ def connect(path: Path) -> sqlite3.Connection:
         # What was written survives the end of the process; the last moments before the power
         # fails may be lost, but nothing is ever half written.
         connection.execute("PRAGMA synchronous = NORMAL")
-    except BaseException:
+    except BaseException:  # whatever it is, nothing stays open
         connection.close()
         raise
     return connection
@@ -159,7 +159,7 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
         if not is_closed or Path(f"{path}-wal").exists():
             raise
         return _connect(path, "ro&immutable=1", _PATIENCE_SECONDS)
-    except BaseException:
+    except BaseException:  # whatever it is, nothing stays open
         connection.close()
         raise
     return connection

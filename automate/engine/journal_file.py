@@ -57,7 +57,7 @@ def open_journal(path: Path, *, panel: str, now: datetime) -> "SqliteJournal":
         )
     try:
         return SqliteJournal(path, lock, panel=panel, now=now)
-    except BaseException:
+    except BaseException:  # whatever it is, nothing stays open
         lock.close()
         raise
 
@@ -219,7 +219,7 @@ class SqliteJournal:
                 self._prune(now)
             self._origin = datetime.fromisoformat(meta["origin"])
             self._names = json.loads(meta.get("servers", "{}"))
-        except BaseException:
+        except BaseException:  # whatever it is, nothing stays open
             connection.close()
             raise
 
@@ -234,7 +234,7 @@ class SqliteJournal:
             try:
                 yield connection
                 connection.execute("COMMIT")
-            except BaseException:
+            except BaseException:  # whatever it is, all or nothing
                 # A full disk ends a transaction by itself.
                 if connection.in_transaction:
                     with suppress(sqlite3.Error):

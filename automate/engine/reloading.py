@@ -72,7 +72,7 @@ class RecipeFiles:
         importlib.invalidate_caches()
         try:
             return self.load()
-        except BaseException:
+        except BaseException:  # whatever a file raises, the old ones stay
             for name, _ in list(self._modules()):
                 del sys.modules[name]
             sys.modules.update(old)

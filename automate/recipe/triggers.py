@@ -325,7 +325,34 @@ class GameSaved(_Nameless):
 
 
 @frozen
-class ReadingAbove:
+class _Reading:
+    """What triggers on readings have in common: the reading, its level, how long it lasts."""
+
+    reading: str = field(validator=reading)
+    number: float | None = field(default=None, validator=checks.optional_number, kw_only=True)
+    percent_of_limit: float | None = field(
+        default=None, validator=checks.optional_number, kw_only=True
+    )
+    for_seconds: float = field(default=0, validator=checks.seconds, kw_only=True)
+    rearm_at: float | None = field(default=None, validator=checks.optional_number, kw_only=True)
+
+    @property
+    def level(self) -> Level:
+        """What the reading is held against."""
+        return level_of(self, self.reading, self.number, self.percent_of_limit)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names it offers to texts."""
+        return frozenset({"value"})
+
+    def _words(self, beyond: str) -> str:
+        level = self.level.of(self.reading)
+        return f"{self.reading} is at {level} or {beyond}{_held(self.for_seconds)}"
+
+
+@frozen
+class ReadingAbove(_Reading):
     """A number of the statistics is at or above a level, and has been so for *for_seconds*.
 
     *reading* is ``memory_bytes``, ``disk_bytes``, ``cpu_percent`` (100 is one core) or
@@ -336,14 +363,6 @@ class ReadingAbove:
     What lasts ends when the server goes offline, and counts anew after a gap.
     """
 
-    reading: str = field(validator=reading)
-    number: float | None = field(default=None, validator=checks.optional_number, kw_only=True)
-    percent_of_limit: float | None = field(
-        default=None, validator=checks.optional_number, kw_only=True
-    )
-    for_seconds: float = field(default=0, validator=checks.seconds, kw_only=True)
-    rearm_at: float | None = field(default=None, validator=checks.optional_number, kw_only=True)
-
     def __attrs_post_init__(self) -> None:
         level = self.level
         if self.rearm_at is not None and self.rearm_at > level.number:
@@ -351,37 +370,17 @@ class ReadingAbove:
                 self, f"rearm_at: expected at most {level.number:g}, found {self.rearm_at:g}"
             )
 
-    @property
-    def level(self) -> Level:
-        """What the reading is held against."""
-        return level_of(self, self.reading, self.number, self.percent_of_limit)
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The names it offers to texts."""
-        return frozenset({"value"})
-
     def __str__(self) -> str:
-        return (
-            f"{self.reading} is at {self.level.of(self.reading)} or more{_held(self.for_seconds)}"
-        )
+        return self._words("more")
 
 
 @frozen
-class ReadingBelow:
+class ReadingBelow(_Reading):
     """A number of the statistics is at or below a level; otherwise as `ReadingAbove`.
 
     It is armed again once the reading was above *rearm_at*. A server that is offline uses
     nothing, but that does not count.
     """
-
-    reading: str = field(validator=reading)
-    number: float | None = field(default=None, validator=checks.optional_number, kw_only=True)
-    percent_of_limit: float | None = field(
-        default=None, validator=checks.optional_number, kw_only=True
-    )
-    for_seconds: float = field(default=0, validator=checks.seconds, kw_only=True)
-    rearm_at: float | None = field(default=None, validator=checks.optional_number, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         level = self.level
@@ -390,20 +389,8 @@ class ReadingBelow:
                 self, f"rearm_at: expected at least {level.number:g}, found {self.rearm_at:g}"
             )
 
-    @property
-    def level(self) -> Level:
-        """What the reading is held against."""
-        return level_of(self, self.reading, self.number, self.percent_of_limit)
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The names it offers to texts."""
-        return frozenset({"value"})
-
     def __str__(self) -> str:
-        return (
-            f"{self.reading} is at {self.level.of(self.reading)} or less{_held(self.for_seconds)}"
-        )
+        return self._words("less")
 
 
 def _held(seconds: float) -> str:
