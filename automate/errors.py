@@ -4,6 +4,11 @@ A message says in one line what is wrong, where, and what to do; the command lin
 as it stands. Nothing here knows where an error is raised.
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 __all__ = [
     "AccessDenied",
     "AddressTaken",
@@ -19,6 +24,7 @@ __all__ = [
     "RecordingError",
     "StateError",
     "UsageError",
+    "nearest",
     "sole",
 ]
 
@@ -101,3 +107,18 @@ def sole(group: BaseExceptionGroup[BaseException]) -> BaseException:
     while isinstance(exc, BaseExceptionGroup) and len(exc.exceptions) == 1:
         exc = exc.exceptions[0]
     return group if isinstance(exc, BaseExceptionGroup) else exc
+
+
+def nearest(path: "Path") -> str:
+    """Return the end of a sentence that guesses which file was meant, or nothing.
+
+    *path* is not there; what lies beside it may be.
+    """
+    import difflib  # slow to import, and only needed for a mistake
+
+    try:
+        names = [file.name for file in path.parent.iterdir()]
+    except OSError:
+        return ""
+    near = difflib.get_close_matches(path.name, names, 1)
+    return f"; did you mean {path.with_name(near[0])}?" if near else ""

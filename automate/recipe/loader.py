@@ -7,7 +7,6 @@ and how recipes name each other to `together`.
 
 import ast
 import builtins
-import difflib
 import sys
 import traceback
 from collections.abc import Iterable, Iterator
@@ -18,7 +17,7 @@ from typing import NoReturn
 
 from attrs import frozen
 
-from automate.errors import RecipeError
+from automate.errors import RecipeError, nearest
 from automate.recipe.contradictions import contradictions
 from automate.recipe.mistakes import is_helper, lost_recipe, syntax_words, words
 from automate.recipe.recipe import Recipe
@@ -126,16 +125,7 @@ def files_of(path: Path) -> list[Path]:
             return [path]
     except OSError as error:
         raise RecipeError(f"{path}: can't be read: {error.strerror}") from None
-    near = difflib.get_close_matches(path.name, _names_beside(path), 1)
-    hint = f"; did you mean {path.with_name(near[0])}?" if near else ""
-    raise RecipeError(f"{path}: there is no such file or folder{hint}")
-
-
-def _names_beside(path: Path) -> list[str]:
-    try:
-        return [file.name for file in path.parent.iterdir()]
-    except OSError:
-        return []
+    raise RecipeError(f"{path}: there is no such file or folder{nearest(path)}")
 
 
 def check_names(found: list[Loaded]) -> None:

@@ -7,12 +7,13 @@ means is the format's business.
 import io
 from collections.abc import Iterator
 from os import PathLike, fspath
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, NoReturn, Self
 
 from attrs import frozen
 
-from automate.errors import RecordingError
+from automate.errors import RecordingError, nearest
 from automate.recording.format import (
     VERSION,
     Entry,
@@ -187,7 +188,8 @@ def _open(path: str) -> tuple[IO[bytes], tuple[type[Exception], ...]]:
             file.close()
             raise
     except FileNotFoundError:
-        raise RecordingError(f"{path}: there is no such file; check the name") from None
+        hint = nearest(Path(path)) or "; check the name"
+        raise RecordingError(f"{path}: there is no such file{hint}") from None
     except IsADirectoryError:
         raise RecordingError(
             f"{path}: this is a directory; give a recording (.jsonl) in it"

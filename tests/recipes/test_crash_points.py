@@ -172,10 +172,7 @@ def test_a_game_that_answers_nothing_is_killed(crash_points: Sweep, down_seconds
 
 @AWAY
 def test_a_quiet_game_is_never_killed(crash_points: Sweep, down_seconds: float) -> None:
-    """It is asked, and killed if it does not answer: a question that got lost is no silence.
-
-    At a moment at which no ping is under way: who answers that to nobody reads no further.
-    """
+    """It is asked, and killed if it does not answer: a question that got lost is no silence."""
     report = crash_points(
         Scene(
             recipes="recipes/hang_watchdog.py",
@@ -202,6 +199,38 @@ def test_a_stop_that_hangs_is_ended(crash_points: Sweep, down_seconds: float) ->
     )
 
     assert report.unharmed.outcome.statuses == ("Arena is offline",)
+
+
+class SleepyGame(ScriptedGame):
+    """A game that comes up only when it is started for the second time."""
+
+    has_slept = False
+
+    def start(self, at: float) -> list[GameEvent]:
+        """Start, and at first get no further."""
+        if self.has_slept:
+            return super().start(at)
+        self.has_slept = True
+        self.resume(is_ready=False)
+        return []
+
+
+@AWAY
+def test_a_start_that_hangs_is_tried_once_more(crash_points: Sweep, down_seconds: float) -> None:
+    report = crash_points(
+        Scene(
+            recipes="recipes/hang_watchdog.py",
+            seconds=720,
+            online=False,
+            happens=[(1, "start")],
+            game=SleepyGame(),
+            stats_seconds=7,
+        ),
+        down_seconds=down_seconds,
+    )
+
+    assert report.unharmed.outcome.ends == ("'revive' done", "'stuck while starting' done")
+    assert report.unharmed.outcome.statuses == ("Arena is running",)
 
 
 @AWAY

@@ -191,6 +191,10 @@ def test_a_file_that_is_not_there_or_a_directory_is_refused_in_one_line(tmp_path
     folder.mkdir()
 
     assert refusal(folder / "none.jsonl") == "none.jsonl: there is no such file; check the name"
+    (folder / "crash-twice.jsonl").touch()
+    wrong = refusal(folder / "crash-twise.jsonl")
+    assert "there is no such file; did you mean " in wrong
+    assert wrong.endswith("crash-twice.jsonl?")
     assert refusal(folder) == "tapes: this is a directory; give a recording (.jsonl) in it"
 
 
